@@ -1,0 +1,220 @@
+/**
+ * Every error the engine can raise, in one table.
+ *
+ * Callers branch on `error.code`, never on the message. Each code has a heading
+ * of the same name in docs/errors.md; a test holds the two together.
+ *
+ * Waiting is not an error: a run that sleeps or awaits a signal is parked, and
+ * nothing is thrown. Users import from errors.ts; this file stands alone so that
+ * duration.ts can raise an error and errors.ts can read a duration.
+ */
+
+/** Code → why it happens, and what to do next. One sentence each. */
+export const ERROR_CODES = {
+  // Payloads
+  NOT_SERIALISABLE: {
+    cause: "A value that has to be stored holds something that stored data cannot represent.",
+    cure: "Pass plain data, Date, BigInt, Map, Set, Uint8Array or Error; of a class instance pass its fields.",
+  },
+  PAYLOAD_TOO_LARGE: {
+    cause: "A value is longer than the limit on one stored payload.",
+    cure: "Keep the data in a file, bucket or table of its own and pass a reference to it.",
+  },
+  PAYLOAD_TOO_DEEP: {
+    cause: "A value is nested more deeply than the limit on one stored payload.",
+    cure: "Pass a flat list whose entries name their parents, or split the value over several steps.",
+  },
+  PAYLOAD_TOO_MANY_KEYS: {
+    cause: "One object of a value has more keys than the limit allows.",
+    cure: "Pass an array or a Map of entries instead of one wide object.",
+  },
+  PAYLOAD_CORRUPT: {
+    cause: "Stored text is not what the codec wrote, so it cannot be read back.",
+    cure: "Restore the row from a backup, and look for what else writes to these tables.",
+  },
+
+  // Steps and ctx
+  STEP_NAME_REUSED: {
+    cause: "Two steps of one scope have the same name, so their checkpoints could not be told apart.",
+    cure: 'Give each its own name, for example ctx.step(["ship", item.id], …), or use ctx.map.',
+  },
+  STEP_NAME_INVALID: {
+    cause: "A step's name is empty, too long, holds control characters, or begins with @, which is the engine's own.",
+    cure: "Use a short text that is the same each time the body runs, such as an entity's id.",
+  },
+  STEP_TIMEOUT: {
+    cause: "An attempt of a step took longer than its timeout allows.",
+    cure: "Lengthen .timeout(…), or hand s.signal to what the step awaits so that it stops early.",
+  },
+  STEP_FLOATING: {
+    cause: "The body ended while a step it had started was still running.",
+    cure: "Await every step, also in a branch that nobody reads: await Promise.all([…]).",
+  },
+  CTX_IN_STEP: {
+    cause: "A ctx call was made inside the code of a step, where it could not be replayed.",
+    cure: "Return from the step first and call ctx in the body, between steps.",
+  },
+  CTX_AFTER_END: {
+    cause: "A ctx call was made after the body had returned or thrown.",
+    cure: "Await all work that uses ctx before the body returns.",
+  },
+  CHAIN_STARTED: {
+    cause: "A step was configured after it had started.",
+    cure: "Write .retry, .timeout, .compensate and the like in the same expression as ctx.step.",
+  },
+  COMPENSATION_FAILED: {
+    cause: "A compensation failed in all its attempts, so the run ended partly undone.",
+    cure: "Read which step it was in the run's history, put its effect right by hand, then resolve the run.",
+  },
+  COMPENSATION_MISSING: {
+    cause: "A completed step had a compensation that the workflow's present code no longer declares.",
+    cure: "Deploy the code with that .compensate again; the run continues from where it stands.",
+  },
+  REPLAY_DIVERGED: {
+    cause: "On replay the body asked for something else than its history holds.",
+    cure: "Keep the names and kinds of recorded steps, use .was(…) for a renamed one, or release a new major version.",
+  },
+
+  // Workflows, runs, signals
+  WORKFLOW_NOT_REGISTERED: {
+    cause: "This engine knows no workflow of that name, or no version of it that may continue the run.",
+    cure: "Add the workflow to `workflows` of openEngine, or run a worker that has the version.",
+  },
+  WORKFLOW_DUPLICATE: {
+    cause: "Two workflows given to one engine have the same namespace, name and version.",
+    cure: "Give one of them another name or version.",
+  },
+  WORKFLOW_INVALID: {
+    cause: "A workflow's name or version is malformed.",
+    cure: 'Write a name like "orders/fulfil" in lower case and a version like "2.0.0".',
+  },
+  OUTPUT_INVALID: {
+    cause: "A handler returned something that does not fit its output schema.",
+    cure: "Correct the handler or its schema; the step's effect has happened, so it is not tried again.",
+  },
+  INPUT_INVALID: {
+    cause: "The input does not satisfy the workflow's schema.",
+    cure: "Correct the fields listed; nothing was stored.",
+  },
+  SIGNAL_INVALID: {
+    cause: "The payload does not satisfy the signal's schema.",
+    cure: "Correct the fields listed; nothing was delivered.",
+  },
+  RUN_ID_CONFLICT: {
+    cause: "A run of this id exists and was started with another input.",
+    cure: "Use another id for another input; the same id and input return the same run.",
+  },
+  RUN_ID_INVALID: {
+    cause: "A run's id is empty, too long or holds control characters.",
+    cure: 'Use a short text such as "order:42".',
+  },
+  RUN_NOT_FOUND: {
+    cause: "The store holds no run of this workflow and id.",
+    cure: "Check namespace, workflow and id, and that both sides open the same store.",
+  },
+  RUN_ENDED: {
+    cause: "The run has ended and takes no more signals or requests.",
+    cure: "Read its outcome with run.outcome(), or start another run.",
+  },
+  RUN_FAILED: {
+    cause: "The run whose result was asked for has failed.",
+    cure: "Read `cause` for the error that ended it, or call run.outcome() to branch instead of catching.",
+  },
+  RUN_CANCELLED: {
+    cause: "The run whose result was asked for was cancelled.",
+    cure: "Read `cause` for the reason given, or call run.outcome() to branch instead of catching.",
+  },
+  HISTORY_LIMIT: {
+    cause: "The run has recorded as many events as one run may.",
+    cure: "Begin a fresh history with ctx.continueAs, or move part of the work into child workflows.",
+  },
+
+  // Options
+  OPTION_UNKNOWN: {
+    cause: "An option was given that does not exist there.",
+    cure: "Correct or remove it.",
+  },
+  OPTION_INVALID: {
+    cause: "An option has a value outside of what it accepts.",
+    cure: "Give a value in the range named.",
+  },
+  DURATION_INVALID: {
+    cause: "A duration cannot be read, is negative, or is longer than ten years.",
+    cure: 'Write milliseconds as a number, or a text such as "250ms", "30s", "1h30m" or "2d".',
+  },
+
+  // Engine and store
+  ENGINE_CLOSED: {
+    cause: "The engine was closed before or during the call.",
+    cure: "Call it before engine.close(), or open the engine again.",
+  },
+  LEASE_LOST: {
+    cause: "Another worker owns the run now, so what this one tried to write was refused.",
+    cure: "Nothing is lost: the run goes on elsewhere. If it repeats, look for code that blocks the event loop.",
+  },
+  STORE_URL_INVALID: {
+    cause: "The store's address cannot be read.",
+    cure: 'Write "sqlite:./app.db", "sqlite::memory:" or "postgres://user@host/database".',
+  },
+  STORE_NEWER: {
+    cause: "The database was migrated by a newer Stepwell than this one.",
+    cure: "Update this process; an older version must not write to a newer schema.",
+  },
+  STORE_CORRUPT: {
+    cause: "The database reports that its file or an index of it is damaged.",
+    cure: "Stop all workers, copy the file, and restore the newest backup that passes an integrity check.",
+  },
+  STORE_READ_ONLY: {
+    cause: "The database refuses writes.",
+    cure: "Give the process write access to the file and its folder, or connect to the primary server.",
+  },
+  STORE_FULL: {
+    cause: "The disk, or the quota of the database, is full.",
+    cure: "Make space; nothing was written in part, and work resumes by itself.",
+  },
+  STORE_BUSY: {
+    cause: "The database was held by others for longer than the time allowed for waiting.",
+    cure: "Try again, and look for a long transaction or a backup that holds the write lock.",
+  },
+  STORE_FAILED: {
+    cause: "The database answered with an error that has no code of its own here.",
+    cure: "Read `cause` for the driver's own error.",
+  },
+  STORE_OUTCOME_UNKNOWN: {
+    cause: "The connection was lost during a commit, and whether it took place is not known yet.",
+    cure: "Repeat the call with the same id once the store answers; it takes effect once.",
+  },
+  STORE_WRITE_REFUSED: {
+    cause: "The database refused this one row, while the rest of its batch was stored.",
+    cure: "Read `cause` for the constraint or value that it names.",
+  },
+} as const satisfies Readonly<Record<string, { readonly cause: string; readonly cure: string }>>;
+
+/** Stable, documented identifier of an engine error. */
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** What a StepwellError may carry beyond its message. `details` is plain JSON, so that it can be stored and shown. */
+export type StepwellErrorOptions = { readonly details?: Readonly<Record<string, unknown>>; readonly cause?: unknown };
+
+/** The engine's own error. The message is two sentences: what happened where, and the cure of its code. */
+export class StepwellError extends Error {
+  declare readonly name: "StepwellError";
+  readonly code: ErrorCode;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  static {
+    Object.defineProperty(this.prototype, "name", { value: "StepwellError", writable: true, configurable: true });
+  }
+
+  /** `what` names the place; a full stop is added where it ends without one. */
+  constructor(code: ErrorCode, what: string, options: StepwellErrorOptions = {}) {
+    const message = `${code}: ${asSentence(what)} ${ERROR_CODES[code].cure}`;
+    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    this.code = code;
+    this.details = options.details ?? {};
+  }
+}
+
+function asSentence(text: string): string {
+  return /[.?!]$/.test(text) ? text : `${text}.`;
+}

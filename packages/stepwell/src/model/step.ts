@@ -1,0 +1,45 @@
+/**
+ * Step: a named durable action inside a run, and its checkpoint.
+ *
+ * Identity is the key, never the position: `name`, or `name/part` for an item.
+ * Keys that begin with `@` are the engine's own (`@wait/approval/1`).
+ */
+
+/** What kind of ctx call wrote the checkpoint; a replay that asks for another kind has diverged. */
+export type StepKind = "step" | "sleep" | "signal" | "child" | "start" | "now" | "compensation";
+
+/** How a step ended. `handled`: a failure turned into a value by onError or fallback. */
+export type StepOutcome = "completed" | "handled" | "failed" | "cancelled";
+
+/** A step's saved, immutable outcome (P2). */
+export type Checkpoint = {
+  readonly key: string;
+  readonly kind: StepKind;
+  readonly outcome: StepOutcome;
+  /** Encoded value (`completed`, `handled`) or stored Failure (`failed`, `cancelled`). */
+  readonly value: string;
+  /** History sequence number; outcomes are delivered in this order, first and on replay. */
+  readonly seq: number;
+  /** 1-based attempt that produced it. */
+  readonly attempt: number;
+  /** Whether the call had a compensation; a replay must find its closure again. */
+  readonly compensable: boolean;
+  /** Milliseconds from the start of the deciding attempt to its end, by the host's monotonic clock. */
+  readonly durationMs: number;
+};
+
+/** A failed attempt with its next due time, or the durable beginning of a wait. */
+export type Attempt = {
+  readonly key: string;
+  readonly kind: StepKind;
+  /** `failed`: attempt `attempt` threw; `waiting`: a timer or a deadline began. */
+  readonly state: "failed" | "waiting";
+  /** 1-based. Waiting costs none: a wait is always attempt 1. */
+  readonly attempt: number;
+  readonly seq: number;
+  /** Stored Failure of a failed attempt. */
+  readonly error: string | null;
+  /** When the next attempt or the wait is due; null: without end, or the last attempt. Epoch ms by the store's clock. */
+  readonly dueAtMs: number | null;
+  readonly durationMs: number;
+};

@@ -1,0 +1,96 @@
+/**
+ * Transition: what becomes of a claimed run once its body has stopped.
+ *
+ * `decide` is the whole state machine. It reads no clock, rolls no dice and
+ * touches no store, so every rule can be tested as a table.
+ *
+ *     pending ─claim▸ running ─▸ completed
+ *        ▴              │  ├────▸ failed, cancelled
+ *        │              │  └────▸ compensating ─▸ failed, cancelled
+ *        └── waiting ◂──┘           (paused: a replay or a compensation cannot go on)
+ */
+import type { Wait } from "./run.ts";
+
+/** How the execution of a claimed run stopped. `error` and `output` are encoded. */
+export type Outcome =
+  | { readonly kind: "returned"; readonly output: string }
+  | { readonly kind: "threw"; readonly error: string }
+  | { readonly kind: "cancelled"; readonly error: string }
+  | { readonly kind: "compensated" }
+  | { readonly kind: "compensation_failed"; readonly error: string }
+  | { readonly kind: "stuck"; readonly error: string }
+  | { readonly kind: "idle"; readonly waits: readonly Wait[]; readonly inboxSeen: number }
+  | { readonly kind: "drained" };
+
+/** What `decide` must know of the run. */
+export type Standing = {
+  /** Steps that completed and have a compensation which has not run. */
+  readonly compensable: number;
+  /** Set while compensating: the state and error that follow. */
+  readonly ending: "failed" | "cancelled" | null;
+  readonly error: string | null;
+};
+
+/** The single write that ends, parks or turns a claimed run. */
+export type Transition =
+  | { readonly kind: "complete"; readonly output: string }
+  | { readonly kind: "fail"; readonly error: string }
+  | { readonly kind: "cancel"; readonly error: string }
+  /** Durable beginning of compensation; the claim is kept. */
+  | { readonly kind: "compensate"; readonly ending: "failed" | "cancelled"; readonly error: string }
+  /** Gives the claim up until `dueAtMs` (null: an inbox item). Refused when the inbox holds more than `inboxSeen`. */
+  | {
+      readonly kind: "park";
+      readonly state: "waiting" | "compensating";
+      readonly dueAtMs: number | null;
+      readonly waitingFor: readonly Wait[];
+      readonly inboxSeen: number;
+    }
+  | { readonly kind: "pause"; readonly error: string }
+  /** Gives the claim up at once, for another worker. */
+  | { readonly kind: "release"; readonly state: "pending" | "compensating" };
+
+/** Choose the transition for `outcome`. */
+export function decide(run: Standing, outcome: Outcome): Transition {
+  const parkedState = run.ending === null ? "waiting" : "compensating";
+  switch (outcome.kind) {
+    case "returned":
+      return { kind: "complete", output: outcome.output };
+    case "threw":
+      return endOrCompensate(run, "failed", outcome.error);
+    case "cancelled":
+      return endOrCompensate(run, "cancelled", outcome.error);
+    case "compensated":
+      return end(run.ending ?? "failed", run.error ?? "null");
+    case "compensation_failed":
+      return { kind: "fail", error: outcome.error };
+    case "stuck":
+      return { kind: "pause", error: outcome.error };
+    case "idle":
+      return {
+        kind: "park",
+        state: parkedState,
+        dueAtMs: earliest(outcome.waits),
+        waitingFor: outcome.waits,
+        inboxSeen: outcome.inboxSeen,
+      };
+    case "drained":
+      return { kind: "release", state: run.ending === null ? "pending" : "compensating" };
+  }
+}
+
+function endOrCompensate(run: Standing, ending: "failed" | "cancelled", error: string): Transition {
+  return run.compensable > 0 ? { kind: "compensate", ending, error } : end(ending, error);
+}
+
+function end(ending: "failed" | "cancelled", error: string): Transition {
+  return ending === "failed" ? { kind: "fail", error } : { kind: "cancel", error };
+}
+
+function earliest(waits: readonly Wait[]): number | null {
+  let dueAtMs: number | null = null;
+  for (const wait of waits) {
+    if (wait.dueAtMs !== null && (dueAtMs === null || wait.dueAtMs < dueAtMs)) dueAtMs = wait.dueAtMs;
+  }
+  return dueAtMs;
+}

@@ -1,0 +1,164 @@
+/**
+ * Store: the port every database adapter implements.
+ *
+ * Promises, checked for each adapter by testing/conformance/:
+ *
+ *   S1. A claim is exclusive: no run is given to two workers under one fence, and fences strictly increase.
+ *   S2. A write under a stale owner changes nothing and answers `stale` (P3).
+ *   S3. Time is an argument; null means the database's own clock. Durations go in, moments come back.
+ *   S4. A flush is one transaction: when it resolves, every accepted write is durable (P1).
+ *   S5. A flush submitted again answers as the first time did and changes nothing twice.
+ *   S6. A bad row harms nobody: its own write answers `refused`, the others of the flush are stored.
+ *   S7. An inbox item wakes: `waiting` becomes `pending` in the same transaction; a park with an older `inboxSeen` is refused (P6).
+ *
+ * Rows in, rows out; no rules of its own.
+ */
+import type { StepwellError } from "../model/errors.ts";
+import type { HistoryEvent, NoteKind } from "../model/history.ts";
+import type { InboxItem, NewInboxItem } from "../model/inbox.ts";
+import type { Identity, NewRun, Owner, Parent, Run, RunState } from "../model/run.ts";
+import type { Attempt, Checkpoint } from "../model/step.ts";
+import type { Transition } from "../model/transition.ts";
+
+/** Epoch milliseconds; null: the database's own clock. */
+export type NowMs = number | null;
+
+/** One entry of a group commit. Writes of one run are applied in the order given. */
+export type Write =
+  /** `claimFor`: insert it already claimed, under fence 1, for that worker. `owner`: the parent's, when a step starts it. */
+  | { readonly kind: "insert_run"; readonly run: NewRun; readonly claimFor: number | null; readonly owner: Owner | null }
+  /** `consumes`: the inbox item that this checkpoint uses up; its consumption has history number `checkpoint.seq - 1`. */
+  | { readonly kind: "checkpoint"; readonly owner: Owner; readonly checkpoint: Checkpoint; readonly consumes: number | null }
+  /** `dueInMs` is added to the store's clock; `attempt.dueAtMs` is used where it is null. */
+  | { readonly kind: "attempt"; readonly owner: Owner; readonly attempt: Attempt; readonly dueInMs: number | null }
+  /**
+   * `seq`: its history number (a park has none of its own: the last one used). An end is told by the run's row; `compensate`,
+   * `pause` and `release` store a note of that number. `consumes`: the cancel request that caused it, consumed as `seq - 1`.
+   * `parent`: of the run; the end of an awaited child is posted to that run's inbox with a stored ChildOutcome.
+   */
+  | {
+      readonly kind: "transition";
+      readonly owner: Owner;
+      readonly transition: Transition;
+      readonly seq: number;
+      readonly consumes: number | null;
+      readonly parent: Parent | null;
+    }
+  | { readonly kind: "note"; readonly owner: Owner; readonly note: NoteKind; readonly value: string; readonly seq: number }
+  /** Overwrites the run's progress. */
+  | { readonly kind: "progress"; readonly owner: Owner; readonly value: string }
+  | { readonly kind: "post"; readonly to: RunRef; readonly item: NewInboxItem }
+  /** The body of a parked run moved by itself: make it due now, if nobody took it since `fence`. */
+  | { readonly kind: "wake"; readonly rowId: number; readonly fence: number };
+
+/** What a parent's inbox holds of an ended child: `value` is the output or the stored Failure. Stored as plain JSON. */
+export type ChildOutcome = { readonly state: "completed" | "failed" | "cancelled"; readonly value: string };
+
+/** A run by its public name: namespace, workflow name, id. */
+export type RunRef = { readonly namespace: string; readonly name: string; readonly id: string };
+
+/** The answer to one Write. `atMs` is the store's clock at the flush. */
+export type WriteResult =
+  | { readonly kind: "stored"; readonly atMs: number }
+  /** `insert_run` only: the new row. */
+  | { readonly kind: "inserted"; readonly atMs: number; readonly rowId: number }
+  /** `insert_run` only: a run of that id was there (or our own earlier submission: `run.workerId` and `run.fence` tell). */
+  | { readonly kind: "exists"; readonly run: Run }
+  /** `post`, and a `transition` that ended an awaited child: the item left, whose inbox, and whether that run must now be claimed. */
+  | { readonly kind: "posted"; readonly atMs: number; readonly rowId: number; readonly item: InboxItem; readonly claimable: boolean }
+  /** `post` only: no such run, or one that has ended. */
+  | { readonly kind: "unknown_run" }
+  | { readonly kind: "ended"; readonly state: RunState }
+  /** The owner does not hold the run any more. */
+  | { readonly kind: "stale" }
+  /** `park` only: the inbox holds more than was seen; the claim is kept. */
+  | { readonly kind: "unseen" }
+  /** This write alone was impossible. */
+  | { readonly kind: "refused"; readonly error: StepwellError };
+
+/** A claimed run; `nowMs` is the store's clock at the claim. */
+export type Claim = { readonly run: Run; readonly nowMs: number };
+
+/** All that a run remembers, for a replay. */
+export type Memory = {
+  /** By `seq`. */
+  readonly checkpoints: readonly Checkpoint[];
+  /** By `seq`. */
+  readonly attempts: readonly Attempt[];
+  /** Not consumed yet, by `seq`. */
+  readonly inbox: readonly InboxItem[];
+  /** Highest history sequence number of all rows of the run; 1 (its start) when there is none. */
+  readonly lastSeq: number;
+  /** The run's inbox number when this was read. */
+  readonly inboxSeq: number;
+};
+
+/** A version of a workflow that this store has seen. */
+export type Version = Identity & { readonly versionId: number };
+
+/** Who a worker is; equal `bootId` and pid namespace mean the same machine, `startedAt` tells a reused pid. */
+export type WorkerProcess = {
+  readonly name: string;
+  readonly host: string;
+  readonly bootId: string;
+  readonly pid: number;
+  readonly pidNamespace: string;
+  readonly pidStartedAt: string;
+};
+
+/** A worker as registered. */
+export type WorkerRow = WorkerProcess & {
+  readonly workerId: number;
+  readonly state: "alive" | "dead";
+  readonly leaseUntilMs: number;
+};
+
+/** Which runs to list; newest first. Fields left out do not filter. */
+export type RunFilter = {
+  readonly namespace?: string;
+  readonly name?: string;
+  readonly states?: readonly RunState[];
+  /** 1 to 1,000. */
+  readonly limit: number;
+};
+
+/** A database, as the engine sees it. */
+export type Store = {
+  readonly kind: string;
+  /** Find or insert the version; idempotent. */
+  readonly ensureVersion: (identity: Identity) => Promise<Version>;
+  readonly listVersions: () => Promise<readonly Version[]>;
+
+  /** Group commit: one transaction, one answer per write, in order (S2, S4–S7). */
+  readonly flush: (writes: readonly Write[], nowMs: NowMs) => Promise<readonly WriteResult[]>;
+  /** Take up to `limit` due runs of these versions, oldest due first (S1). */
+  readonly claimRuns: (by: {
+    readonly workerId: number;
+    readonly versionIds: readonly number[];
+    readonly limit: number;
+    readonly nowMs: NowMs;
+  }) => Promise<readonly Claim[]>;
+  /** Milliseconds until the next unowned run of these versions is due; 0: one is; null: none. */
+  readonly nextDueInMs: (versionIds: readonly number[], nowMs: NowMs) => Promise<number | null>;
+  readonly loadMemory: (rowId: number) => Promise<Memory>;
+  /** Items not consumed yet with a number above `afterSeq`, by `seq`. */
+  readonly listInbox: (rowId: number, afterSeq: number) => Promise<readonly InboxItem[]>;
+
+  readonly findRun: (ref: RunRef) => Promise<Run | null>;
+  readonly listRuns: (filter: RunFilter) => Promise<readonly Run[]>;
+  /** By `seq`; inbox items not consumed yet come last. */
+  readonly listHistory: (rowId: number) => Promise<readonly HistoryEvent[]>;
+
+  readonly registerWorker: (process: WorkerProcess, leaseMs: number, nowMs: NowMs) => Promise<number>;
+  /** Extend the lease. False: declared dead; everything it holds is lost. A lapsed lease that nobody took may renew. */
+  readonly renewWorker: (workerId: number, leaseMs: number, nowMs: NowMs) => Promise<boolean>;
+  /** Alive ones, and dead ones whose runs may not be freed yet. */
+  readonly listWorkers: () => Promise<readonly WorkerRow[]>;
+  /** Declare dead: only when its lease has lapsed, or `gone` proves its process ended. False: it lives. */
+  readonly buryWorker: (workerId: number, gone: boolean, nowMs: NowMs) => Promise<boolean>;
+  /** Free every run of a dead worker: due now, fence + 1, crashes + 1, a `takeover` note. Returns how many. */
+  readonly releaseRuns: (workerId: number, nowMs: NowMs) => Promise<number>;
+  /** Leave the registry: a worker that has given everything up, or a dead one whose runs were freed. */
+  readonly retireWorker: (workerId: number) => Promise<void>;
+  readonly close: () => Promise<void>;
+};
