@@ -1,0 +1,35 @@
+/**
+ * Asking: the door through which every ctx call of a body passes. It refuses calls from
+ * step code and after the end, reserves the key, and makes the chain.
+ */
+import { StepwellError } from "../model/errors.ts";
+import { type CallConfig, openChain } from "./chain.ts";
+import type { Deps } from "./deps.ts";
+import { type Execution, runName } from "./execution.ts";
+import { cancelledError } from "./inbox.ts";
+import { beginCall, type Call } from "./steps.ts";
+
+/** @throws StepwellError CTX_IN_STEP, CTX_AFTER_END, RUN_CANCELLED */
+export function checkCaller(deps: Deps, exec: Execution): void {
+  const step = deps.host.currentStep();
+  if (step !== undefined) throw new StepwellError("CTX_IN_STEP", `ctx was used inside step code (${step}).`);
+  if (exec.cancel !== null) throw cancelledError(exec, exec.cancel);
+  if (exec.closed) throw new StepwellError("CTX_AFTER_END", `ctx of ${runName(exec)} was used after its body had ended.`);
+}
+
+/** Reserve a key for this body: two calls of one name would share one checkpoint. */
+export function askFor(deps: Deps, exec: Execution, key: string): string {
+  checkCaller(deps, exec);
+  if (exec.asked.has(key)) throw new StepwellError("STEP_NAME_REUSED", `"${key}" is used twice in ${runName(exec)}.`);
+  exec.asked.add(key);
+  return key;
+}
+
+/** A chain that begins this call in the next microtask. */
+export function openCall(
+  deps: Deps,
+  exec: Execution,
+  call: Pick<Call, "key" | "kind" | "perform"> & { readonly config: CallConfig },
+): Promise<unknown> {
+  return openChain(call.config, (resolve, reject) => beginCall(deps, exec, { ...call, resolve, reject }));
+}

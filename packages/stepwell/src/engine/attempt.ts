@@ -1,0 +1,121 @@
+/**
+ * Attempt: one try of step code, with its context, timeout and abort signal.
+ */
+import { encode } from "../model/json.ts";
+import { StepwellError } from "../model/errors.ts";
+import { type Failure, toError, toFailure } from "../model/failure.ts";
+import type { CallConfig, StepError } from "./chain.ts";
+import type { Deps } from "./deps.ts";
+import { type AbortCause, type Execution, type RunningStep, runName } from "./execution.ts";
+import type { StepContext } from "./handler.ts";
+
+/** How an attempt ended. `text` is what is stored, `value` the decoded copy that the body gets. */
+export type AttemptEnd =
+  | { readonly kind: "value"; readonly text: string; readonly value: unknown; readonly durationMs: number }
+  | {
+      readonly kind: "failure";
+      readonly failure: Failure;
+      /** Set when the step was asked to stop and then failed. */
+      readonly abortedFor: AbortCause | null;
+      readonly durationMs: number;
+    };
+
+/** Work of a step, given its context. */
+export type StepWork = (step: StepContext) => unknown;
+
+/** Run step code once. Never rejects; whatever it throws becomes a Failure. */
+export async function runAttempt(
+  deps: Deps,
+  exec: Execution,
+  call: { readonly key: string; readonly work: StepWork; readonly config: Pick<CallConfig, "timeoutMs" | "where"> },
+  attempt: number,
+): Promise<AttemptEnd> {
+  const step = openStep(exec, call.key, attempt);
+  const startedMs = deps.host.monotonicMs();
+  const elapsedMs = (): number => Math.round(deps.host.monotonicMs() - startedMs);
+  exec.stepping.add(step);
+  try {
+    const returned = await timed(deps, step, call.config, deps.host.insideStep(stepLabel(exec, call.key), () => call.work(step.context)));
+    return { kind: "value", ...encode(returned, deps.settings.limits), durationMs: elapsedMs() };
+  } catch (thrown) {
+    return { kind: "failure", failure: toFailure(thrown), abortedFor: step.abortedFor(), durationMs: elapsedMs() };
+  } finally {
+    exec.stepping.delete(step);
+  }
+}
+
+/** Let `onError` or `fallback` turn a failure into a value; null when neither applies. */
+export async function shapeFailure(
+  deps: Deps,
+  exec: Execution,
+  call: { readonly key: string; readonly config: CallConfig },
+  failure: Failure,
+  final: boolean,
+): Promise<AttemptEnd | null> {
+  const shape = findHandler(call.config, failure) ?? (final ? call.config.fallback : null);
+  if (shape === null) return null;
+  const config = { timeoutMs: null, where: call.config.where };
+  return runAttempt(deps, exec, { key: call.key, work: () => shape(toError(failure) as StepError), config }, 1);
+}
+
+/** Names the step wherever its code shows up: in errors about ctx calls inside it, and in strays. */
+export function stepLabel(exec: Execution, key: string): string {
+  return `${runName(exec)} ${key}`;
+}
+
+/** By `code`, then by `name`; handlers given first win. */
+function findHandler(config: CallConfig, failure: Failure): ((error: StepError) => unknown) | null {
+  for (const name of [failure.code, failure.name]) {
+    if (name === undefined) continue;
+    for (const handlers of config.onError) if (Object.hasOwn(handlers, name)) return handlers[name]!;
+  }
+  return null;
+}
+
+/** The controller is made when step code first asks for the signal: most never do, and it costs a microsecond. */
+function openStep(exec: Execution, key: string, attempt: number): RunningStep {
+  let controller: AbortController | null = null;
+  let aborted: { readonly cause: AbortCause | null; readonly error: unknown } | null = null;
+  const workflow = `${exec.run.namespace}/${exec.run.name}`;
+  const context: StepContext = {
+    attempt,
+    step: key,
+    runId: exec.run.id,
+    workflow,
+    get idempotencyKey() {
+      return `${workflow}:${exec.run.id}:${key}`;
+    },
+    get signal() {
+      controller ??= new AbortController();
+      if (aborted !== null) controller.abort(aborted.error);
+      return controller.signal;
+    },
+  };
+  return {
+    context,
+    abort: (cause, error) => {
+      aborted ??= { cause, error };
+      controller?.abort(error);
+    },
+    abortedFor: () => aborted?.cause ?? null,
+  };
+}
+
+/** A timed-out attempt is over for the engine; its code is told by the signal, and its late outcome ignored. */
+function timed(
+  deps: Deps,
+  step: RunningStep,
+  config: Pick<CallConfig, "timeoutMs" | "where">,
+  outcome: unknown,
+): unknown {
+  const { timeoutMs, where } = config;
+  if (timeoutMs === null) return outcome;
+  return new Promise((resolve, reject) => {
+    const cancel = deps.host.timer(timeoutMs, () => {
+      const error = new StepwellError("STEP_TIMEOUT", `${where} took longer than ${timeoutMs} ms.`, { details: { timeoutMs } });
+      step.abort("timeout", error);
+      reject(error);
+    });
+    Promise.resolve(outcome).then(resolve, reject).finally(cancel);
+  });
+}

@@ -1,0 +1,139 @@
+/**
+ * Chain: what a ctx call returns. A real Promise with methods: configuration first
+ * (`retry`, `timeout`, `compensate`), then the shape of the outcome (`onError`,
+ * `fallback`, `settle`), after which configuration is gone from the type.
+ *
+ * The call begins in the next microtask; configuring it later throws. An internal
+ * no-op catch keeps a failed call that nobody awaits from ending the process.
+ */
+import { parseDuration, type Duration } from "../model/duration.ts";
+import { StepwellError } from "../model/errors.ts";
+import { parseRetry, type RetryOptions, type RetryPolicy } from "../model/retry.ts";
+import type { StepContext } from "./handler.ts";
+
+/** The final error of a step as handlers see it: `code` is that of the thrown error, if it had one. */
+export type StepError = Error & { readonly code?: string; readonly details?: unknown };
+
+/** What `settle` resolves to. */
+export type Settled<O> =
+  | { readonly ok: true; readonly value: O }
+  | { readonly ok: false; readonly error: StepError };
+
+/** Handlers by `error.code`, else by `error.name`. */
+export type ErrorHandlers = Readonly<Record<string, (error: StepError) => unknown>>;
+
+/** A chain whose outcome is being shaped; no configuration any more. */
+export type ShapedChain<O> = Promise<O> & {
+  /** A match ends the retries; the handler runs inside the step and its value is the checkpoint, marked handled. */
+  readonly onError: <const H extends ErrorHandlers>(handlers: H) => ShapedChain<O | Awaited<ReturnType<H[keyof H]>>>;
+  /** Replaces any final failure. */
+  readonly fallback: <const F>(make: (error: StepError) => F) => ShapedChain<O | Awaited<F>>;
+  /** Never rejects for a failure of the step. */
+  readonly settle: () => Promise<Settled<O>>;
+};
+
+/** A durable call whose result can be undone: a child run. */
+export type ChildChain<O> = ShapedChain<O> & {
+  /** Undo, in reverse order of completion, if the run fails or is cancelled later. Gets the decoded checkpoint. */
+  readonly compensate: (undo: (value: O, step: StepContext) => unknown, retry?: RetryOptions) => ChildChain<O>;
+};
+
+/** A step: may be retried and timed. `Undone` is what a compensation gets. */
+export type StepChain<O, Undone extends unknown[] = [value: O]> = ShapedChain<O> & {
+  /** A number is short for `{ attempts }`; attempts count the first. */
+  readonly retry: (options: RetryOptions | number) => StepChain<O, Undone>;
+  /** Per attempt; the step's AbortSignal fires and the attempt fails with STEP_TIMEOUT. */
+  readonly timeout: (limit: Duration) => StepChain<O, Undone>;
+  /** Undo, in reverse order of completion, if the run fails or is cancelled later. Gets the decoded checkpoint. */
+  readonly compensate: (
+    undo: (...args: [...Undone, step: StepContext]) => unknown,
+    retry?: RetryOptions,
+  ) => StepChain<O, Undone>;
+};
+
+/** How a call is to be carried out; filled by the chain until it begins. */
+export type CallConfig = {
+  where: string;
+  retry: RetryPolicy;
+  timeoutMs: number | null;
+  compensate: { readonly undo: (...args: never[]) => unknown; readonly retry: RetryPolicy } | null;
+  readonly onError: ErrorHandlers[];
+  fallback: ((error: StepError) => unknown) | null;
+  settled: boolean;
+  begun: boolean;
+};
+
+/** Compensations are tried longer than steps: giving up leaves the world half undone. */
+export const COMPENSATION_RETRY: RetryPolicy = {
+  attemptsMax: 10,
+  backoff: "exponential",
+  baseMs: 1_000,
+  maxMs: 300_000,
+  jitter: 0.2,
+};
+
+/** A fresh configuration. `where` names the call in errors. */
+export function newCallConfig(where: string, retry: RetryPolicy, timeoutMs: number | null): CallConfig {
+  return { where, retry, timeoutMs, compensate: null, onError: [], fallback: null, settled: false, begun: false };
+}
+
+const CONFIG = Symbol("stepwell.config");
+
+/**
+ * Make a chain.
+ *
+ * @param begin called once in the next microtask, with the promise's two ends
+ */
+export function openChain(
+  config: CallConfig,
+  begin: (resolve: (value: unknown) => void, reject: (error: unknown) => void) => void,
+): Promise<unknown> {
+  let ends: [resolve: (value: unknown) => void, reject: (error: unknown) => void];
+  const promise = new Promise<unknown>((resolve, reject) => {
+    ends = [resolve, reject];
+  });
+  Object.setPrototypeOf(promise, CHAIN);
+  (promise as unknown as Configured)[CONFIG] = config;
+  promise.then(undefined, ignore);
+  READY.then(() => {
+    config.begun = true;
+    begin(...ends);
+  });
+  return promise;
+}
+
+type Configured = { [CONFIG]: CallConfig };
+
+const READY = Promise.resolve();
+const ignore = (): void => {};
+
+/** Methods of all chains. Its parent is Promise.prototype, so that a chain is a Promise for `await` and for lint. */
+const CHAIN: object = Object.create(Promise.prototype, {
+  retry: method((config, options: RetryOptions | number) => {
+    config.retry = parseRetry(options, config.retry, config.where);
+  }),
+  timeout: method((config, limit: Duration) => {
+    config.timeoutMs = parseDuration(limit, `timeout of ${config.where}`);
+  }),
+  compensate: method((config, undo: (...args: never[]) => unknown, retry?: RetryOptions) => {
+    config.compensate = { undo, retry: parseRetry(retry ?? {}, COMPENSATION_RETRY, config.where) };
+  }),
+  onError: method((config, handlers: ErrorHandlers) => void config.onError.push(handlers)),
+  fallback: method((config, make: (error: StepError) => unknown) => {
+    config.fallback = make;
+  }),
+  settle: method((config) => {
+    config.settled = true;
+  }),
+});
+
+function method<A extends unknown[]>(configure: (config: CallConfig, ...args: A) => void): PropertyDescriptor {
+  return {
+    value(this: Configured, ...args: A) {
+      const config = this[CONFIG];
+      if (config.begun) throw new StepwellError("CHAIN_STARTED", `${config.where} has begun already.`);
+      configure(config, ...args);
+      return this;
+    },
+  };
+}

@@ -1,0 +1,129 @@
+/**
+ * Children: runs that a run starts. Their ids derive from the parent's id and the
+ * step's key, so that starting them again after a crash finds them. An awaited child
+ * reports to its parent's inbox in the transaction of its own end.
+ */
+import { decode, encode } from "../model/json.ts";
+import { StepwellError } from "../model/errors.ts";
+import { type Failure, failureText, parseFailure, toFailure } from "../model/failure.ts";
+import type { InboxItem } from "../model/inbox.ts";
+import type { RunState } from "../model/run.ts";
+import type { ChildOutcome } from "../store/store.ts";
+import type { Deps } from "./deps.ts";
+import { type Execution, isGone, scheduleIdleCheck } from "./execution.ts";
+import { shapeFailure } from "./attempt.ts";
+import { takeFromInbox } from "./inbox.ts";
+import { submit } from "./record.ts";
+import { type Call, endCall } from "./steps.ts";
+import { prepareRun, type Prepared } from "./submit.ts";
+import type { Workflow } from "./workflow.ts";
+
+/** Which child a call starts. `id` null: derived from the parent and the key. */
+export type ChildStart = { readonly workflow: Workflow; readonly input: unknown; readonly id: string | null };
+
+const ENDED = { attempt: 1, durationMs: 0 } as const;
+
+/** `ctx.run`: start a child and wait for its outcome. */
+export function performRun(child: ChildStart): Call["perform"] {
+  return (deps, exec, call) => void startChild(deps, exec, call, child, true, () => awaitChild(deps, exec, call, child));
+}
+
+/** `ctx.start`: start a run that lives on its own; its name is the outcome. */
+export function performStart(child: ChildStart): Call["perform"] {
+  return (deps, exec, call) =>
+    void startChild(deps, exec, call, child, false, (id) => {
+      const workflow = `${child.workflow.namespace}/${child.workflow.name}`;
+      endCall(deps, exec, call, { ...ENDED, outcome: "completed", ...encode({ workflow, id }) });
+    });
+}
+
+/** Ask the children that the body still awaits to stop. */
+export function cancelChildren(deps: Deps, exec: Execution, reason: string): void {
+  for (const call of exec.open.values()) {
+    if (call.kind !== "child" || call.child === undefined) continue;
+    const { text: payload } = encode(reason);
+    const operationId = `parent:${exec.run.rowId}:${call.key}:cancel`;
+    const item = { kind: "cancel", name: "", payload, actor: `run:${exec.run.id}`, operationId } as const;
+    deps.committer.submit({ kind: "post", to: call.child, item }, (result) => {
+      if (result.kind === "posted") deps.worker.receive(result);
+    });
+  }
+}
+
+async function startChild(
+  deps: Deps,
+  exec: Execution,
+  call: Call,
+  child: ChildStart,
+  awaited: boolean,
+  started: (id: string) => void,
+): Promise<void> {
+  const id = child.id ?? `${exec.run.namespace}/${exec.run.name}:${exec.run.id}:${call.key}`;
+  const ref = { namespace: child.workflow.namespace, name: child.workflow.name, id };
+  exec.open.set(call.key, { ...call, child: ref });
+  let prepared: Prepared;
+  try {
+    const parent = { rowId: exec.run.rowId, key: call.key, awaited };
+    prepared = await prepareRun(deps, child.workflow, child.input, { id, hashed: false, actor: exec.run.actor, parent });
+  } catch (thrown) {
+    return failCall(deps, exec, call, toFailure(thrown));
+  }
+  if (exec.phase !== "running") return;
+  submit(deps, exec, { kind: "insert_run", run: prepared.run, claimFor: null, owner: exec.owner }, (result) => {
+    const stranger = result.kind === "exists" && result.run.parent?.rowId !== exec.run.rowId;
+    if (stranger) return void failCall(deps, exec, call, toFailure(idTaken(child, id)));
+    if (result.kind === "inserted") deps.worker.nudge();
+    started(id);
+  });
+}
+
+function awaitChild(deps: Deps, exec: Execution, call: Call, child: ChildStart): void {
+  const wanted = { kind: "child", key: call.key, name: `${child.workflow.namespace}/${child.workflow.name}` } as const;
+  const fire = (item: InboxItem | null): void => {
+    if (item !== null) void endAwaited(deps, exec, call, wanted.name, item);
+  };
+  const early = takeFromInbox(exec, wanted);
+  if (early !== null) return fire(early);
+  exec.waits.set(call.key, { ...wanted, dueAtMs: null, fire });
+  scheduleIdleCheck(deps.host, exec);
+}
+
+async function endAwaited(deps: Deps, exec: Execution, call: Call, name: string, item: InboxItem): Promise<void> {
+  const { state, value } = JSON.parse(item.payload) as ChildOutcome;
+  if (state !== "completed") {
+    await failCall(deps, exec, call, childFailure(name, state, parseFailure(value)), item);
+    return;
+  }
+  endCall(deps, exec, call, { ...ENDED, outcome: "completed", text: value, value: decode(value) }, item);
+}
+
+async function failCall(
+  deps: Deps,
+  exec: Execution,
+  call: Call,
+  failure: Failure,
+  consumes?: InboxItem,
+): Promise<void> {
+  const shaped = await shapeFailure(deps, exec, call, failure, true);
+  if (isGone(exec)) return;
+  const ended =
+    shaped?.kind === "value"
+      ? { ...ENDED, outcome: "handled" as const, text: shaped.text, value: shaped.value }
+      : failedWith(shaped?.failure ?? failure);
+  endCall(deps, exec, call, ended, consumes);
+}
+
+function failedWith(failure: Failure): Parameters<typeof endCall>[3] {
+  return { ...ENDED, outcome: "failed", text: failureText(failure), value: failure };
+}
+
+function childFailure(name: string, state: RunState, cause: Failure): Failure {
+  const code = state === "cancelled" ? "RUN_CANCELLED" : "RUN_FAILED";
+  const error = new StepwellError(code, `child run of ${name} ${state}: ${cause.message}`);
+  return { ...toFailure(error), retryable: false, cause };
+}
+
+function idTaken(child: ChildStart, id: string): StepwellError {
+  const what = `run "${id}" of ${child.workflow.namespace}/${child.workflow.name} exists and was not started by this step.`;
+  return new StepwellError("RUN_ID_CONFLICT", what);
+}

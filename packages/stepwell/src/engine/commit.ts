@@ -1,0 +1,117 @@
+/**
+ * Group commit: everything that became ready in one turn of the event loop, of all
+ * runs, goes into one transaction.
+ *
+ *   G1. One flush at a time; writes are stored in the order they were submitted, so
+ *       a run never has writes in two unacknowledged flushes.
+ *   G2. A flush whose outcome is unknown is submitted again, unchanged, until it is
+ *       known (P1). Every write is guarded, so that a second time changes nothing.
+ *   G3. After a definite failure outsiders (start, signal, cancel) get the error;
+ *       the writes of running runs are kept and tried again: a full disk fails no run.
+ *   G4. No artificial delay: a flush begins in the next macrotask after its first write.
+ */
+import { StepwellError } from "../model/errors.ts";
+import type { Store, Write, WriteResult } from "../store/store.ts";
+import type { Host } from "./host.ts";
+
+/** Called once with the answer to a write, or with the reason why it was not stored. */
+export type Answered = (result: WriteResult) => void;
+
+/** The group commit of one engine. */
+export type Committer = {
+  readonly submit: (write: Write, answered: Answered) => void;
+  /** Number of the flush whose answers are being handed out; two answers of one flush share it. */
+  readonly flushNumber: () => number;
+  /** Flushes so far, for the benchmark and the curious. */
+  readonly flushes: () => number;
+  /** Resolves when nothing waits to be stored. */
+  readonly idle: () => Promise<void>;
+  /** Give up what cannot be stored; every later submit is answered ENGINE_CLOSED. */
+  readonly close: () => void;
+};
+
+/** Writes in one flush at most; keeps the transaction, and the wait of the next, short. */
+export const FLUSH_WRITES_MAX = 1_024;
+
+/** Pause before a failed flush is tried again: doubles from the first to the last. */
+const RETRY_MS_MIN = 10;
+const RETRY_MS_MAX = 1_000;
+
+type Entry = { readonly write: Write; readonly answered: Answered };
+
+type State = {
+  queue: Entry[];
+  scheduled: boolean;
+  failures: number;
+  flushes: number;
+  closed: boolean;
+  idlers: (() => void)[];
+};
+
+/** Open the group commit of `store`. */
+export function openCommitter(host: Host, store: Store): Committer {
+  const state: State = { queue: [], scheduled: false, failures: 0, flushes: 0, closed: false, idlers: [] };
+  const flush = (): void => void flushQueue(host, store, state, flush);
+  return {
+    submit: (write, answered) => {
+      if (state.closed) return answered(closedAnswer());
+      state.queue.push({ write, answered });
+      if (state.scheduled) return;
+      state.scheduled = true;
+      host.defer(flush);
+    },
+    flushNumber: () => state.flushes,
+    flushes: () => state.flushes,
+    idle: () => (state.scheduled ? new Promise((resolve) => state.idlers.push(resolve)) : Promise.resolve()),
+    close: () => {
+      state.closed = true;
+      for (const entry of state.queue.splice(0)) entry.answered(closedAnswer());
+    },
+  };
+}
+
+/** `scheduled` stays true from the first submit until the queue is empty, which is what makes G1 hold. Never rejects. */
+async function flushQueue(host: Host, store: Store, state: State, again: () => void): Promise<void> {
+  const batch = state.queue.length <= FLUSH_WRITES_MAX ? state.queue : state.queue.slice(0, FLUSH_WRITES_MAX);
+  state.queue = batch === state.queue ? [] : state.queue.slice(FLUSH_WRITES_MAX);
+  let results: readonly WriteResult[];
+  try {
+    results = await store.flush(
+      batch.map((entry) => entry.write),
+      host.nowMs(),
+    );
+  } catch (error) {
+    return retryLater(host, state, batch, toStoreError(error), again);
+  }
+  state.failures = 0;
+  state.flushes += 1;
+  for (let index = 0; index < batch.length; index += 1) batch[index]!.answered(results[index]!);
+  if (state.queue.length > 0) return host.defer(again);
+  state.scheduled = false;
+  for (const idler of state.idlers.splice(0)) idler();
+}
+
+function retryLater(host: Host, state: State, batch: Entry[], error: StepwellError, again: () => void): void {
+  const unknown = error.code === "STORE_OUTCOME_UNKNOWN";
+  const kept = unknown ? batch : batch.filter((entry) => isOwned(entry.write));
+  if (state.closed) for (const entry of kept.splice(0)) entry.answered({ kind: "refused", error });
+  if (!unknown) for (const entry of batch) if (!isOwned(entry.write)) entry.answered({ kind: "refused", error });
+  state.queue = [...kept, ...state.queue];
+  const delayMs = Math.min(RETRY_MS_MIN * 2 ** state.failures, RETRY_MS_MAX);
+  state.failures += 1;
+  host.timer(delayMs * (0.5 + host.random() / 2), again);
+}
+
+/** Writes about a run that this worker executes are its memory and must not be dropped. */
+function isOwned(write: Write): boolean {
+  return "owner" in write && write.owner !== null;
+}
+
+function toStoreError(thrown: unknown): StepwellError {
+  if (thrown instanceof StepwellError) return thrown;
+  return new StepwellError("STORE_FAILED", "the store failed in an unexpected way.", { cause: thrown });
+}
+
+function closedAnswer(): WriteResult {
+  return { kind: "refused", error: new StepwellError("ENGINE_CLOSED", "the engine has been closed.") };
+}

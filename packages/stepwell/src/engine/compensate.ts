@@ -1,0 +1,95 @@
+/**
+ * Compensation: undoing completed steps of a run that failed or was cancelled.
+ *
+ * Its beginning is durable: the run is `compensating`, with the outcome that follows,
+ * before the first closure runs. Each undoing is a durable step of its own, in reverse
+ * order of completion. After a crash the body is replayed only to collect closures.
+ */
+import { StepwellError } from "../model/errors.ts";
+import { decode } from "../model/json.ts";
+import { failureText, parseFailure, toFailure } from "../model/failure.ts";
+import type { Outcome } from "../model/transition.ts";
+import { newCallConfig } from "./chain.ts";
+import { openContext } from "./context.ts";
+import type { Deps } from "./deps.ts";
+import { type Compensation, type Execution, runName } from "./execution.ts";
+import { beginCall, performStep } from "./steps.ts";
+
+const PREFIX = "@compensate/";
+
+/** Undo all that has been collected, newest first. A step whose undoing is exhausted ends the run: COMPENSATION_FAILED. */
+export function compensate(deps: Deps, exec: Execution): Promise<Outcome> {
+  return new Promise((resolve) => {
+    exec.stop = resolve;
+    void undoAll(deps, exec).then(resolve);
+  });
+}
+
+/** After a crash: collect the closures again, then go on. A closure that the code no longer gives sets the run aside. */
+export async function resumeCompensation(deps: Deps, exec: Execution): Promise<Outcome> {
+  const missing = await collect(deps, exec);
+  exec.closed = true;
+  exec.collecting = false;
+  exec.open.clear();
+  if (missing.length === 0) return compensate(deps, exec);
+  const what = `the code no longer compensates ${missing.map((key) => `"${key}"`).join(", ")} of ${runName(exec)}.`;
+  return { kind: "stuck", error: failureText(toFailure(new StepwellError("COMPENSATION_MISSING", what))) };
+}
+
+async function undoAll(deps: Deps, exec: Execution): Promise<Outcome> {
+  const newestFirst = [...exec.compensations.values()].sort((a, b) => b.seq - a.seq);
+  for (const compensation of newestFirst) {
+    try {
+      await undo(deps, exec, compensation);
+    } catch (error) {
+      return { kind: "compensation_failed", error: exhausted(exec, compensation, error) };
+    }
+  }
+  return { kind: "compensated" };
+}
+
+function undo(deps: Deps, exec: Execution, compensation: Compensation): Promise<unknown> {
+  const key = PREFIX + compensation.key;
+  const config = newCallConfig(`compensation of "${compensation.key}"`, compensation.retry, null);
+  const perform = performStep(async (step) => void (await compensation.undo(step)));
+  return new Promise((resolve, reject) => {
+    beginCall(deps, exec, { key, kind: "compensation", config, perform, resolve, reject });
+  });
+}
+
+/** @returns keys of completed, compensable steps whose closures did not turn up */
+function collect(deps: Deps, exec: Execution): Promise<readonly string[]> {
+  const needed = [...exec.recorded.values()]
+    .filter((checkpoint) => checkpoint.compensable && !exec.recorded.has(PREFIX + checkpoint.key))
+    .map((checkpoint) => checkpoint.key);
+  return new Promise((resolve) => {
+    const look = (last: boolean): void => {
+      const missing = needed.filter((key) => !exec.compensations.has(key));
+      if (missing.length > 0 && !last) return;
+      exec.onQuiet = null;
+      cancelTimer();
+      resolve(missing);
+    };
+    const cancelTimer = deps.host.timer(deps.settings.graceMs, () => look(true));
+    exec.onQuiet = () => look(false);
+    exec.collecting = true;
+    void replayBody(deps, exec).then(() => deps.host.defer(() => look(true)));
+    deps.host.defer(() => look(false));
+  });
+}
+
+async function replayBody(deps: Deps, exec: Execution): Promise<void> {
+  const ctx = openContext(deps, exec);
+  try {
+    await deps.host.insideStep(undefined, () => exec.workflow.body(ctx, decode(exec.run.input) as never));
+  } catch {
+    // The body fails as it did before; its outcome is stored already.
+  }
+}
+
+function exhausted(exec: Execution, compensation: Compensation, thrown: unknown): string {
+  const what = `undoing step "${compensation.key}" of ${runName(exec)} failed for good.`;
+  const failure = toFailure(new StepwellError("COMPENSATION_FAILED", what, { cause: thrown }));
+  const original = exec.run.error === null ? {} : { details: { original: parseFailure(exec.run.error) } };
+  return failureText({ ...failure, ...original });
+}

@@ -1,0 +1,244 @@
+/**
+ * Engine: the calls that users make, wired to the files that do the work.
+ */
+import { parseDuration, type Duration } from "../model/duration.ts";
+import { StepwellError } from "../model/errors.ts";
+import { type Limits, LIMITS_DEFAULT } from "../model/json.ts";
+import { parseWorkflowName } from "../model/identity.ts";
+import { checkKeys } from "../model/options.ts";
+import type { RunState } from "../model/run.ts";
+import type { Store } from "../store/store.ts";
+import { openCommitter } from "./commit.ts";
+import type { Deps, LogEntry, Settings, WorkerDoor } from "./deps.ts";
+import { type ActorOption, openHandle, type RunHandle, type RunStatus, type SignalOptions, toStatus } from "./handle.ts";
+import type { Host } from "./host.ts";
+import { openRegistry } from "./registry.ts";
+import type { Signal } from "./signal.ts";
+import { insertRun, prepareRun } from "./submit.ts";
+import { openWatchers } from "./watch.ts";
+import { openWorker, type Worker } from "./worker.ts";
+import type { Workflow } from "./workflow.ts";
+
+/** How a worker works. */
+export type WorkOptions = {
+  /** Runs executed side by side; 512 by default. Parked runs do not count. */
+  readonly concurrency?: number;
+  /** Drain, close and exit with code 0 on the first of these signals; a second one exits at once with 1. */
+  readonly drainOn?: readonly ("SIGTERM" | "SIGINT")[];
+};
+
+/** Options of an engine. Durations are milliseconds or texts like "10s". */
+export type EngineOptions = {
+  /** What this process can execute. */
+  // oxlint-disable-next-line no-explicit-any
+  readonly workflows?: readonly Workflow<any, any>[];
+  /** Execute runs at once. Default: true when there are workflows. */
+  readonly work?: boolean | WorkOptions;
+  /** Who acts when a call names no actor; default: the process. */
+  readonly actor?: string;
+  /** A worker that has not renewed for so long is taken for dead. Default 10 s. */
+  readonly lease?: Duration;
+  /** A wait that is due within this time keeps its run in memory and claimed. Default 1 s. */
+  readonly hotWait?: Duration;
+  /** Parked bodies kept in memory at most. Default 1,000. */
+  readonly lingerMax?: number;
+  /** How long the end of a run, or a drain, waits for step code that is still running. Default 10 s. */
+  readonly grace?: Duration;
+  /** Payload limits. */
+  readonly limits?: Partial<Limits>;
+  /** Gets every `ctx.log` and what the engine has to report. Nothing is printed otherwise. */
+  readonly log?: (entry: LogEntry) => void;
+};
+
+/** Options of `start`. */
+export type StartOptions = ActorOption & {
+  /** Makes the start idempotent: same id and input, same run. Default: a fresh UUIDv7. */
+  readonly id?: string;
+};
+
+/** A running engine. Close it when done. */
+export type Engine = {
+  /** Start a run; resolves when it is durable. `workflow` may be the name of a registered one. */
+  readonly start: {
+    <Raw, Output>(
+      workflow: Workflow<Raw, Output>,
+      ...input: Raw extends void ? [input?: Raw, options?: StartOptions] : [input: Raw, options?: StartOptions]
+    ): Promise<RunHandle<Output>>;
+    (workflow: string, input?: unknown, options?: StartOptions): Promise<RunHandle>;
+  };
+  /** A handle of an existing run. @throws StepwellError RUN_NOT_FOUND */
+  readonly get: {
+    <Raw, Output>(workflow: Workflow<Raw, Output>, id: string): Promise<RunHandle<Output>>;
+    (workflow: string, id: string): Promise<RunHandle>;
+  };
+  /** Runs, newest first; at most `limit` (default 100, 1,000 at most). */
+  readonly list: (filter?: {
+    readonly workflow?: string;
+    readonly state?: RunState | readonly RunState[];
+    readonly limit?: number;
+  }) => Promise<readonly RunStatus[]>;
+  /** Short for `(await get(workflow, id)).signal(…)`. */
+  readonly signal: <Raw>(
+    workflow: Workflow<never, unknown> | string,
+    id: string,
+    signal: Signal<Raw, unknown>,
+    ...payload: Raw extends void ? [payload?: Raw, options?: SignalOptions] : [payload: Raw, options?: SignalOptions]
+  ) => Promise<void>;
+  /** Short for `(await get(workflow, id)).cancel(…)`. */
+  readonly cancel: (
+    workflow: Workflow<never, unknown> | string,
+    id: string,
+    options?: ActorOption & { readonly reason?: string },
+  ) => Promise<void>;
+  /** Begin to execute runs, if the engine was opened with `work: false`. */
+  readonly work: (options?: WorkOptions) => Promise<void>;
+  /** Stop executing: running steps may end within the grace time, every run is given back. */
+  readonly drain: (options?: { readonly grace?: Duration }) => Promise<void>;
+  /** Drain, leave the registry, close the store. Idempotent. */
+  readonly close: () => Promise<void>;
+  /** Commits so far; for benchmarks. */
+  readonly stats: () => { readonly flushes: number };
+  readonly [Symbol.asyncDispose]: () => Promise<void>;
+};
+
+/** Open an engine on a store and a host; `openEngine` chooses both by URL. */
+export async function openEngineOn(store: Store, host: Host, options: EngineOptions = {}): Promise<Engine> {
+  const settings = toSettings(host, options);
+  const registry = openRegistry(store, (options.workflows ?? []) as readonly Workflow[]);
+  const seat: Seat = { worker: null, undo: [], closing: null };
+  const deps: Deps = Object.freeze({
+    host,
+    store,
+    settings,
+    registry,
+    committer: openCommitter(host, store),
+    watchers: openWatchers(),
+    worker: workerDoor(seat),
+    log: options.log ?? null,
+  });
+  for (const workflow of options.workflows ?? []) await registry.versionIdOf(workflow);
+  const engine = engineCalls(deps, seat);
+  const work = options.work ?? (options.workflows?.length ?? 0) > 0;
+  if (work !== false) await engine.work(work === true ? {} : work);
+  return engine;
+}
+
+/** Where the worker sits once there is one. */
+type Seat = { worker: Worker | null; undo: (() => void)[]; closing: Promise<void> | null };
+
+function workerDoor(seat: Seat): WorkerDoor {
+  return {
+    reserve: () => seat.worker?.reserve() ?? null,
+    unreserve: () => seat.worker?.unreserve(),
+    begin: (claim) => seat.worker?.begin(claim),
+    executes: (rowId) => seat.worker?.executes(rowId) ?? false,
+    nudge: () => seat.worker?.nudge(),
+    receive: (posted) => seat.worker?.receive(posted),
+    leaseHeld: () => seat.worker?.leaseHeld() ?? false,
+    leaseRenewed: () => seat.worker?.leaseRenewed() ?? Promise.resolve(),
+  };
+}
+
+function engineCalls(deps: Deps, seat: Seat): Engine {
+  const get = async (workflow: Workflow | string, id: string): Promise<RunHandle> => {
+    const ref = { ...nameOf(workflow), id };
+    const run = await deps.store.findRun(ref);
+    if (run === null) throw new StepwellError("RUN_NOT_FOUND", `there is no run "${id}" of ${ref.namespace}/${ref.name}.`);
+    return openHandle(deps, ref, run.rowId);
+  };
+  const handleOf = (workflow: Workflow | string, id: string): RunHandle =>
+    openHandle(deps, { ...nameOf(workflow), id }, null);
+  const close = (): Promise<void> => (seat.closing ??= closeEngine(deps, seat));
+  return {
+    start: ((workflow: Workflow | string, input?: unknown, start: StartOptions = {}) =>
+      startRun(deps, workflow, input, start)) as Engine["start"],
+    get: get as Engine["get"],
+    list: (filter = {}) => listRuns(deps, filter),
+    signal: ((workflow: Workflow, id: string, ...rest: Parameters<RunHandle["signal"]>) =>
+      handleOf(workflow, id).signal(...rest)) as Engine["signal"],
+    cancel: (workflow, id, options) => handleOf(workflow as Workflow | string, id).cancel(options),
+    work: (options) => startWorking(deps, seat, options ?? {}, close),
+    drain: async (options = {}) => {
+      const graceMs = options.grace === undefined ? deps.settings.graceMs : parseDuration(options.grace, "grace of drain");
+      await seat.worker?.drain(graceMs);
+    },
+    close,
+    stats: () => ({ flushes: deps.committer.flushes() }),
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+async function startRun(deps: Deps, named: Workflow | string, input: unknown, options: StartOptions): Promise<RunHandle> {
+  const workflow = typeof named === "string" ? registered(deps, named) : named;
+  checkKeys("options of start", options, ["id", "actor"]);
+  const start = { id: options.id ?? null, hashed: true, actor: options.actor ?? deps.settings.actor, parent: null };
+  const { rowId, id } = await insertRun(deps, await prepareRun(deps, workflow, input, start));
+  return openHandle(deps, { namespace: workflow.namespace, name: workflow.name, id }, rowId);
+}
+
+function registered(deps: Deps, name: string): Workflow {
+  const { namespace, name: short } = parseWorkflowName(name, `workflow "${name}"`);
+  const workflow = deps.registry.findNewest(namespace, short);
+  if (workflow === null) throw new StepwellError("WORKFLOW_NOT_REGISTERED", `"${name}" is not registered here.`);
+  return workflow;
+}
+
+async function listRuns(deps: Deps, filter: NonNullable<Parameters<Engine["list"]>[0]>): Promise<readonly RunStatus[]> {
+  checkKeys("filter of list", filter, ["workflow", "state", "limit"]);
+  const states = typeof filter.state === "string" ? [filter.state] : filter.state;
+  const limit = Math.min(Math.max(1, filter.limit ?? 100), 1_000);
+  const runs = await deps.store.listRuns({
+    ...(filter.workflow === undefined ? {} : nameOf(filter.workflow)),
+    ...(states === undefined ? {} : { states }),
+    limit,
+  });
+  return runs.map(toStatus);
+}
+
+async function startWorking(deps: Deps, seat: Seat, options: WorkOptions, close: () => Promise<void>): Promise<void> {
+  checkKeys("options of work", options, ["concurrency", "drainOn"]);
+  if (seat.worker !== null) throw new StepwellError("OPTION_INVALID", "this engine works already.");
+  const concurrency = options.concurrency ?? deps.settings.concurrency;
+  seat.undo.push(deps.host.catchStrays((step, thrown) => reportStray(deps, step, thrown)));
+  if (options.drainOn !== undefined) {
+    seat.undo.push(deps.host.onShutdown(options.drainOn, () => void close().then(() => deps.host.exit(0))));
+  }
+  seat.worker = await openWorker({ ...deps, settings: { ...deps.settings, concurrency } });
+}
+
+function reportStray(deps: Deps, step: string, thrown: unknown): void {
+  deps.log?.({ level: "warn", message: `step code let an error escape: ${String(thrown)}`, run: step });
+}
+
+async function closeEngine(deps: Deps, seat: Seat): Promise<void> {
+  if (seat.worker !== null) {
+    await seat.worker.drain(deps.settings.graceMs);
+    await seat.worker.stop();
+  }
+  await deps.committer.idle();
+  deps.committer.close();
+  await deps.store.close();
+  for (const undo of seat.undo) undo();
+}
+
+function nameOf(workflow: Workflow | string): { readonly namespace: string; readonly name: string } {
+  if (typeof workflow !== "string") return { namespace: workflow.namespace, name: workflow.name };
+  return parseWorkflowName(workflow, `workflow "${workflow}"`);
+}
+
+function toSettings(host: Host, options: EngineOptions): Settings {
+  checkKeys("options of openEngine", options, OPTIONS);
+  const ms = (value: Duration | undefined, standard: Duration, where: string): number => parseDuration(value ?? standard, where);
+  const work = typeof options.work === "object" ? options.work : {};
+  return Object.freeze({
+    actor: options.actor ?? `process:${host.describeProcess().name}`,
+    concurrency: work.concurrency ?? 512,
+    leaseMs: ms(options.lease, "10s", "lease"),
+    hotWaitMs: ms(options.hotWait, "1s", "hotWait"),
+    lingerMax: options.lingerMax ?? 1_000,
+    graceMs: ms(options.grace, "10s", "grace"),
+    limits: { ...LIMITS_DEFAULT, ...options.limits },
+  });
+}
+
+const OPTIONS = ["store", "workflows", "work", "actor", "lease", "hotWait", "lingerMax", "grace", "limits", "log"];

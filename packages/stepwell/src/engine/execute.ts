@@ -1,0 +1,113 @@
+/**
+ * 3 of 4 · submit ▸ worker ▸ execute ▸ steps
+ *
+ * Executing a claimed run: run the body, settle what is still under way, decide,
+ * record. The promise of one execution spans its parks; it never settles when the
+ * execution is lost.
+ */
+import { decode, encode } from "../model/json.ts";
+import { failureText, toFailure } from "../model/failure.ts";
+import { StepwellError } from "../model/errors.ts";
+import { decide, type Outcome, type Transition } from "../model/transition.ts";
+import type { WriteResult } from "../store/store.ts";
+import { cancelChildren } from "./children.ts";
+import { compensate, resumeCompensation } from "./compensate.ts";
+import { openContext } from "./context.ts";
+import type { Deps } from "./deps.ts";
+import { abortSteps, type Execution, isBusy, runName } from "./execution.ts";
+import { cancelRun } from "./inbox.ts";
+import { saveNote, saveTransition } from "./record.ts";
+
+/** Carry a claimed run to its end, or until it is given back. */
+export async function executeRun(deps: Deps, exec: Execution): Promise<void> {
+  const outcome = await (exec.run.ending === null ? runBody(deps, exec) : resumeCompensation(deps, exec));
+  const transition = await finish(deps, exec, outcome);
+  if (transition.kind !== "compensate") return;
+  await finish(deps, exec, await compensate(deps, exec));
+}
+
+/** The body's return or throw, or what stopped it: a cancel, a drain, a divergence. Whichever comes first. */
+function runBody(deps: Deps, exec: Execution): Promise<Outcome> {
+  return new Promise((resolve) => {
+    exec.stop = resolve;
+    cancelRun(exec);
+    if (exec.cancel === null) void followBody(deps, exec).then(resolve);
+  });
+}
+
+async function followBody(deps: Deps, exec: Execution): Promise<Outcome> {
+  try {
+    const ctx = openContext(deps, exec);
+    const body = deps.host.insideStep(undefined, () => exec.workflow.body(ctx, decode(exec.run.input) as never));
+    const output = await body;
+    return { kind: "returned", output: encode(output, deps.settings.limits).text };
+  } catch (thrown) {
+    return { kind: "threw", error: failureText(toFailure(thrown)) };
+  }
+}
+
+/** Settle what is under way, decide, record, tell. */
+async function finish(deps: Deps, exec: Execution, outcome: Outcome): Promise<Transition> {
+  exec.closed = true;
+  exec.finishing = true;
+  if (exec.open.size > 0 || isBusy(exec)) await settleFloating(deps, exec, outcome);
+  const standing = {
+    compensable: exec.run.ending === null ? exec.compensations.size : 0,
+    ending: exec.run.ending,
+    error: exec.run.error,
+  };
+  const transition = decide(standing, outcome);
+  const cancel = outcome.kind === "cancelled" ? exec.cancel : null;
+  const result = await saveTransition(deps, exec, transition, cancel);
+  applied(deps, exec, transition, result);
+  return transition;
+}
+
+function applied(deps: Deps, exec: Execution, transition: Transition, result: WriteResult): void {
+  exec.finishing = false;
+  if (transition.kind === "compensate") {
+    const { ending, error } = transition;
+    exec.run = { ...exec.run, state: "compensating", ending, error };
+    return;
+  }
+  exec.phase = "over";
+  exec.cancelTimer?.();
+  exec.leave("over");
+  if (result.kind === "posted") deps.worker.receive(result);
+  if (transition.kind === "complete") return deps.watchers.tell(exec.run.rowId, { state: "completed", value: transition.output });
+  if (transition.kind === "fail") return deps.watchers.tell(exec.run.rowId, { state: "failed", value: transition.error });
+  if (transition.kind === "cancel") deps.watchers.tell(exec.run.rowId, { state: "cancelled", value: transition.error });
+  if (transition.kind === "release") deps.worker.nudge();
+}
+
+/**
+ * The body has ended, but steps of it are still under way: nobody awaited them, or a sibling failed first. They are
+ * asked to stop, given a grace time, recorded, and reported; their waits are dropped.
+ */
+async function settleFloating(deps: Deps, exec: Execution, outcome: Outcome): Promise<void> {
+  exec.waits.clear();
+  exec.held = [];
+  cancelChildren(deps, exec, `the parent ${outcome.kind === "cancelled" ? "was cancelled" : "has ended"}`);
+  const floating = [...exec.open.keys()];
+  const cause = outcome.kind === "cancelled" ? "cancelled" : "floating";
+  abortSteps(exec, cause, new StepwellError("STEP_FLOATING", `the body of ${runName(exec)} has ended.`));
+  await quiet(deps, exec);
+  if (outcome.kind === "returned" || outcome.kind === "threw") {
+    for (const key of floating) saveNote(deps, exec, "floating", encode({ key }).text);
+  }
+  exec.open.clear();
+}
+
+/** Resolves when nothing is under way, or after the grace time. */
+function quiet(deps: Deps, exec: Execution): Promise<void> {
+  if (!isBusy(exec)) return Promise.resolve();
+  return new Promise((resolve) => {
+    const cancelTimer = deps.host.timer(deps.settings.graceMs, done);
+    exec.onQuiet = done;
+    function done(): void {
+      exec.onQuiet = null;
+      cancelTimer();
+      resolve();
+    }
+  });
+}

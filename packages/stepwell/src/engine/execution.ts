@@ -1,0 +1,204 @@
+/**
+ * Execution: one claimed run in the memory of its worker, and the body that runs for it.
+ *
+ * All mutable state of a run stands here. An execution outlives parks (its body
+ * lingers); it ends with the run, or is lost when the claim is.
+ *
+ *   E1. Only a `running` execution writes, always under its `owner` (P3).
+ *   E2. History numbers are allocated here, in the order of the writes, without gaps.
+ *   E3. Outcomes reach the body one per macrotask, in the order of their numbers, on the first
+ *       run and on every replay (deliveries), so that Promise.race has the same winner.
+ */
+import type { InboxItem } from "../model/inbox.ts";
+import type { Owner, Run, Wait } from "../model/run.ts";
+import type { Attempt, Checkpoint, StepKind } from "../model/step.ts";
+import type { Outcome } from "../model/transition.ts";
+import type { Claim, Memory, RunRef } from "../store/store.ts";
+import type { StepContext } from "./handler.ts";
+import type { Host } from "./host.ts";
+import type { RetryPolicy } from "../model/retry.ts";
+import type { Workflow } from "./workflow.ts";
+
+/**
+ * `running`: holds the claim. `parking`: asked to give it up. `parked`: gave it up, may be continued under the
+ * next fence. `over`: the run has ended or was given back. `lost`: another took it, or must.
+ */
+export type Phase = "running" | "parking" | "parked" | "over" | "lost";
+
+/** A ctx call that has begun and not been delivered. */
+export type OpenCall = {
+  readonly key: string;
+  readonly kind: StepKind;
+  readonly reject: (error: unknown) => void;
+  /** Of an awaited child. */
+  readonly child?: RunRef;
+};
+
+/** A durable wait of this execution; `fire` gets the item that ended it, or null when it fell due. */
+export type PendingWait = Wait & { readonly fire: (item: InboxItem | null) => void };
+
+/** Why step code is asked to stop: `timeout` ends the attempt, `cancelled` and `floating` end the step, `lost`: write nothing. */
+export type AbortCause = "timeout" | "cancelled" | "floating" | "lost";
+
+/** Step code that is running now. */
+export type RunningStep = {
+  readonly context: StepContext;
+  readonly abort: (cause: AbortCause, error: unknown) => void;
+  readonly abortedFor: () => AbortCause | null;
+};
+
+/** How to undo a completed step: its closure, called with the decoded checkpoint. */
+export type Compensation = {
+  readonly key: string;
+  readonly seq: number;
+  readonly retry: RetryPolicy;
+  readonly undo: (step: StepContext) => unknown;
+};
+
+/** An outcome on its way to the body. */
+export type Delivery = { readonly seq: number; readonly settle: () => void };
+
+/** See the header. */
+export type Execution = {
+  readonly workflow: Workflow;
+  run: Run;
+  owner: Owner;
+  phase: Phase;
+  /** Last history number used (E2). */
+  seq: number;
+  /** Checkpoints that the body has not asked for yet. */
+  readonly recorded: Map<string, Checkpoint>;
+  /** Newest stored attempt of each step that has one. */
+  readonly attempts: Map<string, Attempt>;
+  /** Keys that this body has asked for. */
+  readonly asked: Set<string>;
+  /** How often each signal was waited for. */
+  readonly waitCounts: Map<string, number>;
+  readonly open: Map<string, OpenCall>;
+  readonly waits: Map<string, PendingWait>;
+  readonly stepping: Set<RunningStep>;
+  /** Writes submitted and not answered. */
+  unanswered: number;
+  /** Received, not consumed, by number. */
+  inbox: InboxItem[];
+  inboxSeen: number;
+  cancel: InboxItem | null;
+  /** True while the body only replays to hand over its compensations: what is not recorded never settles. */
+  collecting: boolean;
+  /** True once the body's outcome is decided; later ctx calls are refused. */
+  closed: boolean;
+  /** True while the run's next transition is being settled: it neither parks nor drains then. */
+  finishing: boolean;
+  draining: boolean;
+  readonly compensations: Map<string, Compensation>;
+  deliveries: Delivery[];
+  deliveriesSorted: boolean;
+  pumping: boolean;
+  /** Flush whose answer was last delivered directly. */
+  deliveredIn: number;
+  /** Calls held back while the claim is not held. */
+  held: (() => void)[];
+  idleCheckScheduled: boolean;
+  cancelTimer: (() => void) | null;
+  /** Ends the current stretch (body or compensation) with this outcome; the first one counts. */
+  stop: (outcome: Outcome) => void;
+  /** Tells the worker that the slot is free. */
+  readonly leave: (how: "parked" | "over" | "lost") => void;
+  /** Called when nothing is under way any more, for those who wait for that. */
+  onQuiet: (() => void) | null;
+  /** Decides in a macrotask whether the run parks, see idle.ts. */
+  readonly checkIdle: (exec: Execution) => void;
+};
+
+/** A fresh execution of a claimed run; `memory` is null for a run that was never claimed before. */
+export function newExecution(
+  workflow: Workflow,
+  claim: Claim,
+  memory: Memory | null,
+  hooks: Pick<Execution, "leave" | "checkIdle">,
+): Execution {
+  const { run } = claim;
+  return {
+    workflow,
+    run,
+    owner: { rowId: run.rowId, workerId: run.workerId ?? 0, fence: run.fence },
+    phase: "running",
+    seq: memory?.lastSeq ?? run.historySeq,
+    recorded: new Map(memory?.checkpoints.map((checkpoint) => [checkpoint.key, checkpoint])),
+    attempts: new Map(memory?.attempts.map((attempt) => [attempt.key, attempt])),
+    asked: new Set(),
+    waitCounts: new Map(),
+    open: new Map(),
+    waits: new Map(),
+    stepping: new Set(),
+    unanswered: 0,
+    inbox: [...(memory?.inbox ?? [])],
+    inboxSeen: Math.max(run.inboxSeq, memory?.inboxSeq ?? 0),
+    cancel: null,
+    collecting: false,
+    closed: false,
+    finishing: false,
+    draining: false,
+    compensations: new Map(),
+    deliveries: [],
+    deliveriesSorted: true,
+    pumping: false,
+    deliveredIn: -1,
+    held: [],
+    idleCheckScheduled: false,
+    cancelTimer: null,
+    stop: () => {},
+    onQuiet: null,
+    ...hooks,
+  };
+}
+
+/** The run's public name, for messages and the log. */
+export function runName(exec: Execution): string {
+  return `${exec.run.namespace}/${exec.run.name} ${exec.run.id}`;
+}
+
+/** True once nothing may be written any more; asked after every await, since the claim can go meanwhile. */
+export function isGone(exec: Execution): boolean {
+  return exec.phase === "over" || exec.phase === "lost";
+}
+
+/** True while step code runs, writes are unanswered or outcomes are on their way. */
+export function isBusy(exec: Execution): boolean {
+  return exec.stepping.size > 0 || exec.unanswered > 0 || exec.deliveries.length > 0;
+}
+
+/** Look, in a later macrotask, whether the run is idle. */
+export function scheduleIdleCheck(host: Host, exec: Execution): void {
+  if (exec.idleCheckScheduled) return;
+  exec.idleCheckScheduled = true;
+  host.defer(() => {
+    exec.idleCheckScheduled = false;
+    if (exec.phase === "running") exec.checkIdle(exec);
+  });
+}
+
+/** Begin what was held back while the claim was not held. */
+export function releaseHeld(exec: Execution): void {
+  for (const begin of exec.held.splice(0)) begin();
+}
+
+/** Ask all running step code to stop. */
+export function abortSteps(exec: Execution, cause: AbortCause, error: unknown): void {
+  for (const step of exec.stepping) step.abort(cause, error);
+}
+
+/** The claim is gone, or must not be used again: stop writing, stop the step code, forget the body. */
+export function loseExecution(exec: Execution, error: unknown): void {
+  if (exec.phase === "over" || exec.phase === "lost") return;
+  const heldSlot = exec.phase !== "parked";
+  exec.phase = "lost";
+  exec.cancelTimer?.();
+  exec.waits.clear();
+  exec.open.clear();
+  exec.held = [];
+  exec.deliveries = [];
+  abortSteps(exec, "lost", error);
+  if (heldSlot) exec.leave("lost");
+}
+

@@ -1,0 +1,228 @@
+/**
+ * Run handle: what `start` and `get` give. A name and the ways to ask about it; it
+ * holds no state of the run.
+ */
+import { decode, encode } from "../model/json.ts";
+import { RunFailed, StepwellError } from "../model/errors.ts";
+import { parseFailure, toError } from "../model/failure.ts";
+import type { NewInboxItem } from "../model/inbox.ts";
+import { isTerminal, type Run, type RunState, type Wait } from "../model/run.ts";
+import { issuesText, validate } from "../model/schema.ts";
+import type { HistoryEvent } from "../model/history.ts";
+import type { RunRef } from "../store/store.ts";
+import type { Deps } from "./deps.ts";
+import type { Signal } from "./signal.ts";
+import type { Ending } from "./watch.ts";
+
+/** How a run ended. */
+export type RunOutcome<O> =
+  | { readonly state: "completed"; readonly output: O }
+  | { readonly state: "failed" | "cancelled"; readonly error: Error };
+
+/** A run as shown to people; payloads decoded. */
+export type RunStatus = {
+  readonly id: string;
+  readonly workflow: string;
+  readonly version: string;
+  readonly state: RunState;
+  readonly actor: string;
+  readonly input: unknown;
+  readonly output: unknown;
+  readonly error: Error | null;
+  /** What a parked run waits for. */
+  readonly waitingFor: readonly Wait[];
+  readonly progress: unknown;
+  readonly createdAtMs: number;
+  readonly endedAtMs: number | null;
+  /** Takeovers from dead workers so far. */
+  readonly crashes: number;
+};
+
+/** A history event with `value`, `input` and `error` decoded. */
+export type DecodedEvent = Decoded<HistoryEvent>;
+
+type Decoded<E> = E extends HistoryEvent
+  ? { readonly [K in keyof E]: K extends "value" | "input" ? unknown : K extends "error" ? Error : E[K] }
+  : never;
+
+/** Who does it and, where it matters, why. Both are recorded. */
+export type ActorOption = { readonly actor?: string };
+
+/** One run. All methods ask the store afresh. */
+export type RunHandle<Output = unknown> = {
+  readonly id: string;
+  /** `namespace/name`. */
+  readonly workflow: string;
+  /** Wait for the end. @throws RunFailed when the run failed or was cancelled */
+  readonly result: () => Promise<Output>;
+  /** Wait for the end and tell how it was. */
+  readonly outcome: () => Promise<RunOutcome<Output>>;
+  /** @throws StepwellError RUN_NOT_FOUND */
+  readonly status: () => Promise<RunStatus>;
+  readonly history: () => Promise<readonly DecodedEvent[]>;
+  /** Leave a message. Resolves when it is durable. `id` makes sending it again harmless. */
+  readonly signal: <Raw>(
+    signal: Signal<Raw, unknown>,
+    ...payload: Raw extends void ? [payload?: Raw, options?: SignalOptions] : [payload: Raw, options?: SignalOptions]
+  ) => Promise<void>;
+  /** Ask the run to stop. Resolves when the request is durable; `outcome()` tells when it has. */
+  readonly cancel: (options?: ActorOption & { readonly reason?: string }) => Promise<void>;
+};
+
+/** Options of a signal. */
+export type SignalOptions = ActorOption & { readonly id?: string };
+
+/** Longest pause between two looks at a run that another process executes. */
+const POLL_MS_MAX = 1_000;
+const POLL_MS_MIN = 20;
+
+/** @param rowId known when this process has just started the run; null: looked up when needed */
+export function openHandle<Output>(deps: Deps, ref: RunRef, rowId: number | null): RunHandle<Output> {
+  const outcome = async (): Promise<RunOutcome<Output>> => toOutcome(await awaitEnd(deps, ref, rowId));
+  return {
+    id: ref.id,
+    workflow: `${ref.namespace}/${ref.name}`,
+    outcome,
+    result: async () => {
+      const ended = await outcome();
+      if (ended.state === "completed") return ended.output;
+      throw new RunFailed({
+        run: { workflow: `${ref.namespace}/${ref.name}`, id: ref.id },
+        state: ended.state,
+        cause: ended.error,
+      });
+    },
+    status: async () => toStatus(await getRun(deps, ref)),
+    history: async () => {
+      const events = await deps.store.listHistory((await getRun(deps, ref)).rowId);
+      return events.map(decodeEvent);
+    },
+    signal: ((signal: Signal<unknown, unknown>, payload?: unknown, options: SignalOptions = {}) =>
+      sendSignal(deps, ref, signal, payload, options)) as RunHandle["signal"],
+    cancel: (options = {}) => {
+      const { text: payload } = encode(options.reason ?? "");
+      return post(deps, ref, { kind: "cancel", name: "", payload, ...sender(deps, options) });
+    },
+  };
+}
+
+/** @throws StepwellError RUN_NOT_FOUND */
+export async function getRun(deps: Deps, ref: RunRef): Promise<Run> {
+  const run = await deps.store.findRun(ref);
+  if (run === null) throw notFound(ref);
+  return run;
+}
+
+/** The run as people see it. */
+export function toStatus(run: Run): RunStatus {
+  return {
+    id: run.id,
+    workflow: `${run.namespace}/${run.name}`,
+    version: run.version,
+    state: run.state,
+    actor: run.actor,
+    input: decode(run.input),
+    output: run.output === null ? undefined : decode(run.output),
+    error: run.error === null ? null : toError(parseFailure(run.error)),
+    waitingFor: run.waitingFor,
+    progress: run.progress === null ? undefined : decode(run.progress),
+    createdAtMs: run.createdAtMs,
+    endedAtMs: run.endedAtMs,
+    crashes: run.crashes,
+  };
+}
+
+async function sendSignal(
+  deps: Deps,
+  ref: RunRef,
+  signal: Signal<unknown, unknown>,
+  raw: unknown,
+  options: SignalOptions,
+): Promise<void> {
+  const checked = signal.payload === undefined ? { ok: true as const, value: raw } : await validate(signal.payload, raw);
+  if (!checked.ok) {
+    const what = `payload of signal "${signal.name}" does not fit its schema: ${issuesText(checked.issues)}.`;
+    throw new StepwellError("SIGNAL_INVALID", what, { details: { issues: checked.issues } });
+  }
+  const { text: payload } = encode(checked.value, deps.settings.limits);
+  const { actor, operationId } = sender(deps, options);
+  const id = options.id === undefined ? operationId : `signal:${options.id}`;
+  await post(deps, ref, { kind: "signal", name: signal.name, payload, actor, operationId: id });
+}
+
+function sender(deps: Deps, options: ActorOption): Pick<NewInboxItem, "actor" | "operationId"> {
+  return { actor: options.actor ?? deps.settings.actor, operationId: deps.host.freshId() };
+}
+
+function post(deps: Deps, to: RunRef, item: NewInboxItem): Promise<void> {
+  return new Promise((resolve, reject) => {
+    deps.committer.submit({ kind: "post", to, item }, (result) => {
+      if (result.kind === "posted") {
+        deps.worker.receive(result);
+        return resolve();
+      }
+      if (result.kind === "unknown_run") return reject(notFound(to));
+      if (result.kind === "ended") return item.kind === "cancel" ? resolve() : reject(hasEnded(to, result.state));
+      reject(result.kind === "refused" ? result.error : new StepwellError("STORE_FAILED", `odd answer "${result.kind}".`));
+    });
+  });
+}
+
+/** A local end is told at once; one in another process is found by asking, ever less often. */
+async function awaitEnd(deps: Deps, ref: RunRef, knownRowId: number | null): Promise<Ending> {
+  const rowId = knownRowId ?? (await getRun(deps, ref)).rowId;
+  return new Promise((resolve, reject) => {
+    let pollMs = POLL_MS_MIN;
+    let cancelTimer = (): void => {};
+    const done = (ending: Ending): void => {
+      cancelTimer();
+      unwatch();
+      resolve(ending);
+    };
+    const unwatch = deps.watchers.watch(rowId, done);
+    const arm = (): void => {
+      cancelTimer = deps.host.timer(pollMs, () => void look());
+      pollMs = Math.min(pollMs * 2, POLL_MS_MAX);
+    };
+    const look = async (): Promise<void> => {
+      try {
+        const run = await getRun(deps, ref);
+        if (isTerminal(run.state)) return done({ state: run.state, value: (run.state === "completed" ? run.output : run.error) ?? "null" });
+        arm();
+      } catch (error) {
+        cancelTimer();
+        unwatch();
+        reject(error);
+      }
+    };
+    if (deps.worker.executes(rowId)) arm();
+    else void look();
+  });
+}
+
+function toOutcome<Output>(ending: Ending): RunOutcome<Output> {
+  if (ending.state === "completed") return { state: "completed", output: decode(ending.value) as Output };
+  return { state: ending.state, error: toError(parseFailure(ending.value)) };
+}
+
+function decodeEvent(event: HistoryEvent): DecodedEvent {
+  const decoded: Record<string, unknown> = { ...event };
+  if ("input" in event) decoded["input"] = decode(event.input);
+  if ("error" in event) decoded["error"] = toError(parseFailure(event.error));
+  if ("value" in event) decoded["value"] = decodeValue(event);
+  return decoded as unknown as DecodedEvent;
+}
+
+function decodeValue(event: Extract<HistoryEvent, { value: string }>): unknown {
+  const failed = "outcome" in event && (event.outcome === "failed" || event.outcome === "cancelled");
+  const ended = "state" in event && event.state !== "completed";
+  return failed || ended ? toError(parseFailure(event.value)) : decode(event.value);
+}
+
+function notFound(ref: RunRef): StepwellError {
+  return new StepwellError("RUN_NOT_FOUND", `there is no run "${ref.id}" of ${ref.namespace}/${ref.name}.`);
+}
+
+function hasEnded(ref: RunRef, state: RunState): StepwellError {
+  return new StepwellError("RUN_ENDED", `run "${ref.id}" of ${ref.namespace}/${ref.name} is ${state}.`);
+}

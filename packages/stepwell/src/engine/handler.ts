@@ -1,0 +1,96 @@
+/**
+ * Handler: a reusable, named step function with an input schema. A plain value, used
+ * by `ctx.step`, `ctx.map` and, later, by graphs and templates.
+ */
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { type Duration, parseDuration } from "../model/duration.ts";
+import { stepKey } from "../model/key.ts";
+import { StepwellError } from "../model/errors.ts";
+import { checkKeys } from "../model/options.ts";
+import { parseRetry, RETRY_DEFAULT, type RetryOptions, type RetryPolicy } from "../model/retry.ts";
+import { issuesText, validate } from "../model/schema.ts";
+
+/** What step code is given. */
+export type StepContext = {
+  /** Stable over attempts and crashes, different for every step of every run; for receivers that honour such keys (P5). */
+  readonly idempotencyKey: string;
+  /** Fires when the attempt timed out, the run was cancelled or lost, or the body has ended. */
+  readonly signal: AbortSignal;
+  /** 1-based. */
+  readonly attempt: number;
+  /** Key of the step within its run. */
+  readonly step: string;
+  readonly runId: string;
+  /** `namespace/name` of the run. */
+  readonly workflow: string;
+};
+
+/** A reusable, named step function with an input schema. */
+export type Handler<Raw = unknown, Output = unknown> = {
+  readonly kind: "handler";
+  readonly name: string;
+  readonly input: StandardSchemaV1;
+  readonly output: StandardSchemaV1 | undefined;
+  readonly retry: RetryPolicy;
+  readonly timeoutMs: number | null;
+  readonly work: (input: never, step: StepContext) => Output | Promise<Output>;
+  /** Carries `Raw` for inference; never called. */
+  readonly accepts?: (raw: Raw) => void;
+};
+
+/** Options of {@link handler}. */
+export type HandlerOptions<S extends StandardSchemaV1> = {
+  readonly input: S;
+  /** Checked on the result; a result that does not fit fails the step for good. */
+  readonly output?: StandardSchemaV1;
+  /** Total attempts including the first; short for `retry: { attempts }`. */
+  readonly attempts?: number;
+  readonly retry?: RetryOptions;
+  /** Per attempt. */
+  readonly timeout?: Duration;
+};
+
+/**
+ * Define a handler: a plain value for `ctx.step(handler, input)` and `ctx.map`.
+ * Input that does not fit the schema fails the step for good (INPUT_INVALID).
+ */
+export function handler<S extends StandardSchemaV1, Output>(
+  name: string,
+  options: HandlerOptions<S>,
+  work: (input: StandardSchemaV1.InferOutput<S>, step: StepContext) => Output | Promise<Output>,
+): Handler<StandardSchemaV1.InferInput<S>, Output> {
+  const where = `handler "${name}"`;
+  checkKeys(where, options, ["input", "output", "attempts", "retry", "timeout"]);
+  const attempts = options.attempts === undefined ? {} : { attempts: options.attempts };
+  return Object.freeze({
+    kind: "handler",
+    name: stepKey(name, where),
+    input: options.input,
+    output: options.output,
+    retry: parseRetry({ ...options.retry, ...attempts }, RETRY_DEFAULT, where),
+    timeoutMs: options.timeout === undefined ? null : parseDuration(options.timeout, `timeout of ${where}`),
+    work,
+  } as const);
+}
+
+/** The handler as step code for one input: validate and normalise, work, check the result. */
+export function handlerWork(handler: Handler, raw: unknown): (step: StepContext) => Promise<unknown> {
+  return async (step) => {
+    const input = await validate(handler.input, raw);
+    if (!input.ok) {
+      const what = `input of handler "${handler.name}" does not fit its schema: ${issuesText(input.issues)}.`;
+      throw new StepwellError("INPUT_INVALID", what, { details: { issues: input.issues } });
+    }
+    const result = await handler.work(input.value as never, step);
+    if (handler.output === undefined) return result;
+    const output = await validate(handler.output, result);
+    if (output.ok) return output.value;
+    const what = `result of handler "${handler.name}" does not fit its schema: ${issuesText(output.issues)}.`;
+    throw new StepwellError("OUTPUT_INVALID", what, { details: { issues: output.issues } });
+  };
+}
+
+/** True for what {@link handler} makes. */
+export function isHandler(value: unknown): value is Handler {
+  return typeof value === "object" && value !== null && (value as { kind?: unknown }).kind === "handler";
+}

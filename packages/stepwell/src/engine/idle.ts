@@ -1,0 +1,95 @@
+/**
+ * Idle: firing what is due, staying hot, parking.
+ *
+ * A run is idle when no step code runs, no write is unanswered, no outcome is on its
+ * way and every open ctx call is a durable wait. That is decided in a macrotask, when
+ * the body has had its say. An idle run whose next wait is due soon stays hot; any
+ * other parks: it gives its claim up until a wait is due or the inbox has something.
+ */
+import { decide } from "../model/transition.ts";
+import type { Claim } from "../store/store.ts";
+import type { Deps } from "./deps.ts";
+import { type Execution, isBusy, type PendingWait, releaseHeld, scheduleIdleCheck } from "./execution.ts";
+import { receiveItem } from "./inbox.ts";
+import { saveTransition } from "./record.ts";
+
+/** Fire what is due; else park, stay hot until the next wait is due, or let a drain take the run. */
+export function checkIdle(deps: Deps, exec: Execution): void {
+  exec.cancelTimer?.();
+  exec.cancelTimer = null;
+  if (isBusy(exec) || exec.finishing || fireDue(deps, exec)) return;
+  const idle = exec.waits.size > 0 && exec.open.size === exec.waits.size && exec.held.length === 0;
+  const dueInMs = nextDueInMs(deps, exec);
+  if (idle && (exec.draining || dueInMs === null || dueInMs > deps.settings.hotWaitMs)) return void park(deps, exec);
+  if (exec.draining) return exec.stop({ kind: "drained" });
+  if (dueInMs !== null) exec.cancelTimer = deps.host.timer(dueInMs, () => scheduleIdleCheck(deps.host, exec));
+}
+
+/** A call of a body whose claim is not held waits here until it is; a parked run is taken back for it. */
+export function holdCall(deps: Deps, exec: Execution, begin: () => void): void {
+  exec.held.push(begin);
+  if (exec.phase === "parked" && exec.held.length === 1) wakeRun(deps, exec);
+  if (exec.draining) scheduleIdleCheck(deps.host, exec);
+}
+
+/** Continue a parked execution in memory. Only valid when nobody held the run meanwhile: new fence = old + 1. */
+export async function continueExecution(deps: Deps, exec: Execution, claim: Claim): Promise<void> {
+  exec.run = claim.run;
+  exec.owner = { rowId: claim.run.rowId, workerId: claim.run.workerId ?? 0, fence: claim.run.fence };
+  if (claim.run.inboxSeq > exec.inboxSeen) await receiveNew(deps, exec);
+  exec.phase = "running";
+  releaseHeld(exec);
+  scheduleIdleCheck(deps.host, exec);
+}
+
+/** @returns whether a wait was due; firing it makes the run busy again */
+function fireDue(deps: Deps, exec: Execution): boolean {
+  const nowMs = deps.host.nowMs();
+  const due = [...exec.waits.values()].filter((wait) => wait.dueAtMs !== null && wait.dueAtMs <= nowMs);
+  for (const wait of due) fireWait(exec, wait);
+  return due.length > 0;
+}
+
+function fireWait(exec: Execution, wait: PendingWait): void {
+  exec.waits.delete(wait.key);
+  wait.fire(null);
+}
+
+function nextDueInMs(deps: Deps, exec: Execution): number | null {
+  let dueAtMs = Infinity;
+  for (const wait of exec.waits.values()) dueAtMs = Math.min(dueAtMs, wait.dueAtMs ?? Infinity);
+  return dueAtMs === Infinity ? null : Math.max(0, dueAtMs - deps.host.nowMs());
+}
+
+/** Refused when the inbox holds more than was seen: then the run stays hot and reads it (P6). */
+async function park(deps: Deps, exec: Execution): Promise<void> {
+  exec.phase = "parking";
+  const waits = [...exec.waits.values()].map(({ kind, key, name, dueAtMs }) => ({ kind, key, name, dueAtMs }));
+  const standing = { compensable: 0, ending: exec.run.ending, error: exec.run.error };
+  const transition = decide(standing, { kind: "idle", waits, inboxSeen: exec.inboxSeen });
+  const result = await saveTransition(deps, exec, transition);
+  if (exec.phase !== "parking") return;
+  if (result.kind === "unseen") return stayAwake(deps, exec);
+  exec.phase = "parked";
+  exec.leave("parked");
+  if (exec.held.length > 0) wakeRun(deps, exec);
+}
+
+async function stayAwake(deps: Deps, exec: Execution): Promise<void> {
+  await receiveNew(deps, exec);
+  if (exec.phase !== "parking") return;
+  exec.phase = "running";
+  releaseHeld(exec);
+  scheduleIdleCheck(deps.host, exec);
+}
+
+async function receiveNew(deps: Deps, exec: Execution): Promise<void> {
+  const items = await deps.store.listInbox(exec.run.rowId, exec.inboxSeen);
+  for (const item of items) receiveItem(exec, item);
+}
+
+/** Make a parked run due now, so that this worker (or another) claims it. */
+function wakeRun(deps: Deps, exec: Execution): void {
+  const write = { kind: "wake", rowId: exec.run.rowId, fence: exec.owner.fence } as const;
+  deps.committer.submit(write, () => deps.worker.nudge());
+}

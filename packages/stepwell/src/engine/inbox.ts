@@ -1,0 +1,58 @@
+/**
+ * Inbox: what arrives for a run while this worker executes it. Signals and child
+ * outcomes go to the wait that wants them, or stay until one does; a cancel stops the run.
+ */
+import { decode } from "../model/json.ts";
+import { StepwellError } from "../model/errors.ts";
+import { failureText, toFailure } from "../model/failure.ts";
+import type { InboxItem } from "../model/inbox.ts";
+import { abortSteps, type Execution, type PendingWait, runName } from "./execution.ts";
+
+/** Take one item; each is taken once, in order. */
+export function receiveItem(exec: Execution, item: InboxItem): void {
+  if (item.seq <= exec.inboxSeen) return;
+  exec.inboxSeen = item.seq;
+  exec.inbox.push(item);
+  if (item.kind === "cancel") return cancelRun(exec);
+  for (const wait of exec.waits.values()) {
+    if (!wants(wait, item)) continue;
+    exec.waits.delete(wait.key);
+    exec.inbox.splice(exec.inbox.indexOf(item), 1);
+    return wait.fire(item);
+  }
+}
+
+/** Remove and return the oldest item that such a wait would get. */
+export function takeFromInbox(exec: Execution, wait: Pick<PendingWait, "kind" | "key" | "name">): InboxItem | null {
+  const index = exec.inbox.findIndex((item) => wants(wait, item));
+  return index < 0 ? null : exec.inbox.splice(index, 1)[0]!;
+}
+
+/**
+ * Act on a cancel request, if there is one and it is not too late: step code is asked to stop, waiting calls are
+ * refused, awaited children are cancelled. Compensating or ended runs only keep the record.
+ */
+export function cancelRun(exec: Execution): void {
+  const item = exec.inbox.find((candidate) => candidate.kind === "cancel");
+  if (item === undefined || exec.closed || exec.run.ending !== null || exec.cancel !== null) return;
+  exec.cancel = item;
+  exec.inbox.splice(exec.inbox.indexOf(item), 1);
+  const error = cancelledError(exec, item);
+  exec.stop({ kind: "cancelled", error: failureText(toFailure(error)) });
+  for (const key of exec.waits.keys()) exec.open.get(key)?.reject(error);
+  exec.waits.clear();
+  abortSteps(exec, "cancelled", error);
+}
+
+/** What a cancelled run's calls are refused with. */
+export function cancelledError(exec: Execution, item: InboxItem): StepwellError {
+  const reason = decode(item.payload);
+  const because = typeof reason === "string" && reason !== "" ? `: ${reason}` : "";
+  return new StepwellError("RUN_CANCELLED", `${runName(exec)} was cancelled by ${item.actor}${because}.`, {
+    details: { reason, actor: item.actor },
+  });
+}
+
+function wants(wait: Pick<PendingWait, "kind" | "key" | "name">, item: InboxItem): boolean {
+  return wait.kind === item.kind && (wait.kind === "child" ? wait.key : wait.name) === item.name;
+}

@@ -1,0 +1,105 @@
+/**
+ * Lease: a worker's standing in the registry.
+ *
+ *   L1. A worker renews every third of its lease. While two thirds have passed since the
+ *       last renewal, by its monotonic clock, it starts no step; when a renewal is overdue
+ *       by then, it drops everything it executes (fencing itself, F10).
+ *   L2. A renewal that finds the worker declared dead ends it; a new one is registered.
+ *   L3. A dead worker is buried first, in its own commit, and its runs are freed later: what
+ *       it still writes in between is refused because it is dead.
+ *   L4. On the same machine a process that has provably ended is buried at once.
+ */
+import type { Deps } from "./deps.ts";
+
+/** A registered worker. */
+export type Lease = {
+  /** This worker's id; changes when it was declared dead and registered anew. */
+  readonly workerId: () => number;
+  readonly held: () => boolean;
+  /** Resolves at the next renewal. */
+  readonly renewed: () => Promise<void>;
+  /** Stop renewing. */
+  readonly stop: () => void;
+};
+
+/** What the worker does on the lease's account. */
+export type LeaseEvents = {
+  /** Drop every execution. */
+  readonly lost: () => void;
+  /** Runs were freed from dead workers. */
+  readonly freed: () => void;
+};
+
+type State = { workerId: number; renewedAtMs: number; dropped: boolean; stopped: boolean; waiters: (() => void)[]; cancel: () => void };
+
+/** Register a worker and keep its lease; takes over from dead ones at once and at every renewal. */
+export async function openLease(deps: Omit<Deps, "worker">, events: LeaseEvents): Promise<Lease> {
+  const { host, store, settings } = deps;
+  const startedMs = host.monotonicMs();
+  const workerId = await store.registerWorker(host.describeProcess(), settings.leaseMs, host.nowMs());
+  const state: State = { workerId, renewedAtMs: startedMs, dropped: false, stopped: false, waiters: [], cancel: () => {} };
+  await takeOver(deps, state, events);
+  scheduleRenewal(deps, state, events);
+  return {
+    workerId: () => state.workerId,
+    held: () => !state.dropped && host.monotonicMs() - state.renewedAtMs < (settings.leaseMs * 2) / 3,
+    renewed: () => new Promise((resolve) => state.waiters.push(resolve)),
+    stop: () => {
+      state.stopped = true;
+      state.cancel();
+    },
+  };
+}
+
+function scheduleRenewal(deps: Omit<Deps, "worker">, state: State, events: LeaseEvents): void {
+  if (state.stopped) return;
+  state.cancel = deps.host.timer(deps.settings.leaseMs / 3, () => void renew(deps, state, events));
+}
+
+/** A renewal counts from the moment it was asked for: that is the earliest the store can have counted from. */
+async function renew(deps: Omit<Deps, "worker">, state: State, events: LeaseEvents): Promise<void> {
+  const { host, store, settings } = deps;
+  const askedMs = host.monotonicMs();
+  const leftMs = Math.max(0, (settings.leaseMs * 2) / 3 - (askedMs - state.renewedAtMs));
+  const cancelFence = host.timer(leftMs, () => drop(state, events));
+  try {
+    const alive = await store.renewWorker(state.workerId, settings.leaseMs, host.nowMs());
+    if (state.stopped) return;
+    if (!alive) await registerAnew(deps, state, events);
+    state.renewedAtMs = askedMs;
+    state.dropped = false;
+    for (const waiter of state.waiters.splice(0)) waiter();
+    await takeOver(deps, state, events);
+  } catch (error) {
+    deps.log?.({ level: "warn", message: `the lease could not be renewed: ${String(error)}` });
+  } finally {
+    cancelFence();
+    scheduleRenewal(deps, state, events);
+  }
+}
+
+function drop(state: State, events: LeaseEvents): void {
+  if (state.dropped || state.stopped) return;
+  state.dropped = true;
+  events.lost();
+}
+
+async function registerAnew(deps: Omit<Deps, "worker">, state: State, events: LeaseEvents): Promise<void> {
+  drop(state, events);
+  const { host, store, settings } = deps;
+  state.workerId = await store.registerWorker(host.describeProcess(), settings.leaseMs, host.nowMs());
+}
+
+/** Bury workers that are gone or lapsed, then free what they held. */
+async function takeOver(deps: Omit<Deps, "worker">, state: State, events: LeaseEvents): Promise<void> {
+  const { host, store } = deps;
+  let freed = 0;
+  for (const worker of await store.listWorkers()) {
+    if (worker.workerId === state.workerId) continue;
+    const dead = worker.state === "dead" || (await store.buryWorker(worker.workerId, host.isGone(worker), host.nowMs()));
+    if (!dead) continue;
+    freed += await store.releaseRuns(worker.workerId, host.nowMs());
+    await store.retireWorker(worker.workerId);
+  }
+  if (freed > 0) events.freed();
+}

@@ -1,0 +1,72 @@
+/**
+ * Registry: which workflows this engine can execute, and which versions in the
+ * store those may continue.
+ */
+import { StepwellError } from "../model/errors.ts";
+import { canContinue, compareVersions, identityText } from "../model/identity.ts";
+import type { Identity } from "../model/run.ts";
+import type { Store } from "../store/store.ts";
+import type { Workflow } from "./workflow.ts";
+
+/** The workflows of one engine. */
+export type Registry = {
+  /** The newest registered version that may execute a run of `identity`; null: none. */
+  readonly findFor: (identity: Identity) => Workflow | null;
+  /** The newest registered version by name. */
+  readonly findNewest: (namespace: string, name: string) => Workflow | null;
+  /** Row of a version in the store, inserted on first use. */
+  readonly versionIdOf: (identity: Identity) => number | Promise<number>;
+  /** Rows of all versions that this engine may execute, as of the last refresh. */
+  readonly claimable: () => readonly number[];
+  /** Look for versions that other processes have brought. */
+  readonly refresh: () => Promise<void>;
+};
+
+/**
+ * @param workflows as given by the user
+ * @throws StepwellError WORKFLOW_DUPLICATE when two share namespace, name and version
+ */
+export function openRegistry(store: Store, workflows: readonly Workflow[]): Registry {
+  const byName = groupByName(workflows);
+  const versionIds = new Map<string, number>();
+  let claimable: readonly number[] = [];
+
+  const findFor = (identity: Identity): Workflow | null =>
+    byName.get(nameKey(identity))?.find((w) => canContinue(w.version, identity.version)) ?? null;
+  const refresh = async (): Promise<void> => {
+    const versions = await store.listVersions();
+    for (const version of versions) versionIds.set(identityText(version), version.versionId);
+    claimable = versions.filter((version) => findFor(version) !== null).map((version) => version.versionId);
+  };
+  const ensure = async (identity: Identity): Promise<number> => {
+    const { versionId } = await store.ensureVersion(identity);
+    await refresh();
+    return versionId;
+  };
+  return {
+    findFor,
+    findNewest: (namespace, name) => byName.get(nameKey({ namespace, name }))?.[0] ?? null,
+    versionIdOf: (identity) => versionIds.get(identityText(identity)) ?? ensure(identity),
+    claimable: () => claimable,
+    refresh,
+  };
+}
+
+/** Versions of each name, newest first. */
+function groupByName(workflows: readonly Workflow[]): Map<string, Workflow[]> {
+  const byName = new Map<string, Workflow[]>();
+  for (const workflow of workflows) {
+    const versions = byName.get(nameKey(workflow)) ?? [];
+    if (versions.some((known) => known.version === workflow.version)) {
+      throw new StepwellError("WORKFLOW_DUPLICATE", `${identityText(workflow)} is registered twice.`);
+    }
+    versions.push(workflow);
+    byName.set(nameKey(workflow), versions);
+  }
+  for (const versions of byName.values()) versions.sort((a, b) => compareVersions(b.version, a.version));
+  return byName;
+}
+
+function nameKey(identity: { readonly namespace: string; readonly name: string }): string {
+  return `${identity.namespace}/${identity.name}`;
+}

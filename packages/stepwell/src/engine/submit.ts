@@ -1,0 +1,145 @@
+/**
+ * 1 of 4 · submit ▸ worker ▸ execute ▸ steps
+ *
+ * Starting a run: validate once, at the door; write one row; return when it is
+ * durable (P1). With a free slot and nothing older waiting, the row is written
+ * already claimed by the local worker, which then executes it at once.
+ */
+import { canonicalText } from "../model/canonical.ts";
+import { encode } from "../model/json.ts";
+import { StepwellError } from "../model/errors.ts";
+import type { NewRun, Parent, Run } from "../model/run.ts";
+import { issuesText, validate } from "../model/schema.ts";
+import type { WriteResult } from "../store/store.ts";
+import type { Deps } from "./deps.ts";
+import type { Workflow } from "./workflow.ts";
+
+/** A run ready to be inserted. */
+export type Prepared = { readonly workflow: Workflow; readonly run: NewRun };
+
+/** Longest id that a caller may give. */
+export const RUN_ID_LENGTH_MAX = 512;
+
+/**
+ * Validate and encode.
+ *
+ * @throws StepwellError INPUT_INVALID with all issues, RUN_ID_INVALID, or the codec's
+ */
+export async function prepareRun(
+  deps: Deps,
+  workflow: Workflow,
+  raw: unknown,
+  start: { readonly id: string | null; readonly hashed: boolean; readonly actor: string; readonly parent: Parent | null },
+): Promise<Prepared> {
+  const where = `${workflow.namespace}/${workflow.name}@${workflow.version}`;
+  if (start.id !== null) checkRunId(start.id, where);
+  const input = workflow.input === undefined ? raw : await validInput(workflow, raw, where);
+  const versionId = deps.registry.versionIdOf(workflow);
+  return {
+    workflow,
+    run: {
+      versionId: typeof versionId === "number" ? versionId : await versionId,
+      id: start.id ?? deps.host.freshId(),
+      input: encode(input, deps.settings.limits).text,
+      inputHash: start.hashed && start.id !== null ? deps.host.hash(canonicalText(raw)) : null,
+      actor: start.actor,
+      seed: Math.floor(deps.host.random() * Number.MAX_SAFE_INTEGER),
+      parent: start.parent,
+    },
+  };
+}
+
+/** Insert the run, or find the one that has its id; resolves when it is durable. */
+export function insertRun(deps: Deps, prepared: Prepared): Promise<{ readonly rowId: number; readonly id: string }> {
+  const workerId = deps.worker.reserve();
+  const write = { kind: "insert_run", run: prepared.run, claimFor: workerId, owner: null } as const;
+  return new Promise((resolve, reject) => {
+    deps.committer.submit(write, (result) => {
+      try {
+        resolve({ rowId: inserted(deps, prepared, workerId, result), id: prepared.run.id });
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
+}
+
+function inserted(deps: Deps, prepared: Prepared, workerId: number | null, result: WriteResult): number {
+  if (result.kind === "inserted") {
+    if (workerId === null) deps.worker.nudge();
+    else deps.worker.begin({ run: freshRun(prepared, workerId, result), nowMs: result.atMs });
+    return result.rowId;
+  }
+  if (result.kind === "exists") {
+    settleReservation(deps, workerId, result.run);
+    checkSameInput(prepared, result.run);
+    return result.run.rowId;
+  }
+  if (workerId !== null) deps.worker.unreserve();
+  if (result.kind === "refused") throw result.error;
+  throw new StepwellError("STORE_FAILED", `the store answered "${result.kind}" to a start.`);
+}
+
+/** A start that was submitted twice for an unknown outcome finds its own row: claimed for us, and nobody executes it yet. */
+function settleReservation(deps: Deps, workerId: number | null, run: Run): void {
+  if (workerId === null) return;
+  const ours = run.workerId === workerId && run.fence === 1 && run.state === "running" && !deps.worker.executes(run.rowId);
+  if (ours) deps.worker.begin({ run, nowMs: run.createdAtMs });
+  else deps.worker.unreserve();
+}
+
+function checkSameInput(prepared: Prepared, existing: Run): void {
+  const { inputHash, id } = prepared.run;
+  if (inputHash === null || existing.inputHash === null || inputHash === existing.inputHash) return;
+  const { namespace, name } = prepared.workflow;
+  throw new StepwellError("RUN_ID_CONFLICT", `run "${id}" of ${namespace}/${name} was started with another input.`, {
+    details: { id, namespace, name },
+  });
+}
+
+async function validInput(workflow: Workflow, raw: unknown, where: string): Promise<unknown> {
+  const checked = await validate(workflow.input!, raw);
+  if (checked.ok) return checked.value;
+  const what = `input of ${where} does not fit its schema: ${issuesText(checked.issues)}.`;
+  throw new StepwellError("INPUT_INVALID", what, { details: { issues: checked.issues } });
+}
+
+function checkRunId(id: string, where: string): void {
+  const fits = typeof id === "string" && id.length > 0 && id.length <= RUN_ID_LENGTH_MAX;
+  // oxlint-disable-next-line no-control-regex
+  if (fits && !/[\u0000-\u001f\u007f]/.test(id)) return;
+  throw new StepwellError("RUN_ID_INVALID", `the id given for a run of ${where} is not usable.`, {
+    details: { id: String(id).slice(0, 100) },
+  });
+}
+
+/** The row as it was just written, so that it need not be read back. */
+function freshRun(
+  prepared: Prepared,
+  workerId: number,
+  written: { readonly rowId: number; readonly atMs: number },
+): Run {
+  const { namespace, name, version } = prepared.workflow;
+  return {
+    ...prepared.run,
+    namespace,
+    name,
+    version,
+    rowId: written.rowId,
+    workerId,
+    state: "running",
+    output: null,
+    error: null,
+    ending: null,
+    generation: 1,
+    fence: 1,
+    crashes: 0,
+    inboxSeq: 0,
+    historySeq: 1,
+    waitingFor: [],
+    progress: null,
+    createdAtMs: written.atMs,
+    dueAtMs: null,
+    endedAtMs: null,
+  };
+}

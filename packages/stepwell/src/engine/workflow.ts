@@ -1,0 +1,152 @@
+/**
+ * Workflow: a definition, and what its body may call. Plain values, nothing global;
+ * the engine knows a workflow only once it is handed one.
+ */
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { Duration } from "../model/duration.ts";
+import { StepwellError } from "../model/errors.ts";
+import { parseVersion, parseWorkflowName } from "../model/identity.ts";
+import type { StepName } from "../model/key.ts";
+import { checkKeys } from "../model/options.ts";
+import type { RetryOptions } from "../model/retry.ts";
+import type { Identity } from "../model/run.ts";
+import type { ChildChain, StepChain } from "./chain.ts";
+import type { Handler, StepContext } from "./handler.ts";
+import type { Signal } from "./signal.ts";
+
+/** What a wait for a signal gives: the payload, or the stored fact that none came in time. */
+export type Received<V> = { readonly ok: true; readonly value: V };
+/** See {@link Received}. */
+export type TimedOut = { readonly ok: false; readonly reason: "timeout" };
+
+/** Options of `ctx.map`. */
+export type MapOptions<I> = {
+  /** Identity of an item; items that are strings or numbers are their own. Two items of one key are an error. */
+  readonly key?: (item: I) => string | number;
+  /** Items under way at once; all by default. */
+  readonly concurrency?: number;
+  readonly attempts?: number;
+  readonly retry?: RetryOptions;
+  readonly timeout?: Duration;
+};
+
+/** What a body may call. Every call with a name is durable: it happens once, and replays give its outcome. */
+export type Ctx = {
+  readonly runId: string;
+  /** Identity of the executing definition; a run keeps its major version. */
+  readonly workflow: Identity;
+  /** Who started the run. */
+  readonly actor: string;
+  /** Do a piece of work and record its outcome. Runs at least once, is recorded exactly once. */
+  readonly step: {
+    <O>(name: StepName, work: (step: StepContext) => O): StepChain<Awaited<O>>;
+    <Raw, O>(handler: Handler<Raw, O>, input: Raw): StepChain<Awaited<O>>;
+    <Raw, O>(name: StepName, handler: Handler<Raw, O>, input: Raw): StepChain<Awaited<O>>;
+  };
+  /** Wait; survives restarts; never ends early. */
+  readonly sleep: (name: StepName, duration: Duration) => Promise<void>;
+  /**
+   * Wait for a signal; buffered ones count. The n-th wait of a signal gets the n-th one sent. Two waits of one signal
+   * at the same time need names.
+   */
+  readonly waitFor: {
+    <V>(signal: Signal<never, V>, options: { readonly timeout: Duration; readonly name?: string }): Promise<
+      Received<V> | TimedOut
+    >;
+    <V>(signal: Signal<never, V>, options?: { readonly name?: string }): Promise<Received<V>>;
+  };
+  /** One step per item, by key; results in the order of the items. The chain configures and shapes every item's step. */
+  readonly map: {
+    <I, O>(
+      name: string,
+      items: readonly I[],
+      options: MapOptions<I>,
+      work: (item: I, step: StepContext) => O,
+    ): StepChain<Awaited<O>[], [value: Awaited<O>, item: I]>;
+    <I, O>(
+      name: string,
+      items: readonly I[],
+      options: MapOptions<I>,
+      handler: Handler<I, O>,
+    ): StepChain<Awaited<O>[], [value: Awaited<O>, item: I]>;
+  };
+  /** Await several calls; unlike Promise.all it lets all end before it throws the first failure. */
+  readonly all: <T extends Readonly<Record<string, PromiseLike<unknown>>> | readonly PromiseLike<unknown>[]>(
+    calls: T,
+  ) => Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }>;
+  /** Start another workflow as a child and await its result. A child that fails or is cancelled throws RUN_FAILED or RUN_CANCELLED. */
+  readonly run: <Raw, O>(name: StepName, workflow: Workflow<Raw, O>, input: Raw) => ChildChain<O>;
+  /** Start another workflow and go on; it lives on its own. */
+  readonly start: <Raw, O>(
+    name: StepName,
+    workflow: Workflow<Raw, O>,
+    input: Raw,
+    options?: { readonly id?: string },
+  ) => Promise<{ readonly workflow: string; readonly id: string }>;
+  /** The moment of the first execution, recorded. */
+  readonly now: (name: StepName) => Promise<Date>;
+  /** A UUID that is the same on every replay; derived from the run and `name`, not stored. */
+  readonly uuid: (name: string) => string;
+  /** A number in [0, 1) that is the same on every replay; derived from the run and `name`, not stored. */
+  readonly random: (name: string) => number;
+  /** Show how far the run is; the last value wins. */
+  readonly progress: (value: unknown) => void;
+  /** Add a line to the run's history and the engine's log; not repeated by replays. */
+  readonly log: (message: string, fields?: Readonly<Record<string, unknown>>) => void;
+};
+
+/** A definition: identity, input schema, body. `Raw` is what `start` accepts, `Output` what the body returns. */
+export type Workflow<Raw = unknown, Output = unknown> = Identity & {
+  readonly kind: "workflow";
+  readonly description: string | undefined;
+  readonly input: StandardSchemaV1 | undefined;
+  /** Takes the decoded input, after the schema. */
+  readonly body: (ctx: Ctx, input: never) => Promise<Output>;
+  /** Carries `Raw` for inference; never called. */
+  readonly accepts?: (raw: Raw) => void;
+};
+
+/** Options of {@link workflow}. */
+export type WorkflowOptions = {
+  /** Semantic version. Runs pin their major; any registered version of that major that is not older may continue them. */
+  readonly version: string;
+  readonly description?: string;
+};
+
+/**
+ * Define a workflow.
+ *
+ * @param name    `namespace/name`; without a namespace it is `default/name`
+ * @param options version, and a schema for the input (any Standard Schema: zod, valibot, arktype)
+ * @param body    an ordinary async function; every named step of it is recorded
+ * @throws StepwellError WORKFLOW_INVALID, OPTION_UNKNOWN
+ */
+export function workflow<S extends StandardSchemaV1, Output>(
+  name: string,
+  options: WorkflowOptions & { readonly input: S },
+  body: (ctx: Ctx, input: StandardSchemaV1.InferOutput<S>) => Promise<Output>,
+): Workflow<StandardSchemaV1.InferInput<S>, Output>;
+export function workflow<Input = void, Output = unknown>(
+  name: string,
+  options: WorkflowOptions & { readonly input?: undefined },
+  body: (ctx: Ctx, input: Input) => Promise<Output>,
+): Workflow<Input, Output>;
+export function workflow(
+  name: string,
+  options: WorkflowOptions & { readonly input?: StandardSchemaV1 | undefined },
+  body: (ctx: Ctx, input: never) => Promise<unknown>,
+): Workflow {
+  const where = `workflow "${name}"`;
+  const identity = parseWorkflowName(name, where);
+  checkKeys(where, options, ["version", "description", "input"]);
+  parseVersion(options.version);
+  if (typeof body !== "function") throw new StepwellError("WORKFLOW_INVALID", `${where} has no body function.`);
+  return Object.freeze({
+    kind: "workflow",
+    ...identity,
+    version: options.version,
+    description: options.description,
+    input: options.input,
+    body,
+  } as const);
+}

@@ -1,0 +1,26 @@
+/**
+ * Stepwell: durable workflows as ordinary functions. This is the front door; what is
+ * not exported here is nobody's business.
+ */
+export { handler, type Handler, type HandlerOptions, type StepContext } from "./engine/handler.ts";
+export { signal, type Signal } from "./engine/signal.ts";
+export {
+  type Ctx,
+  type MapOptions,
+  type Received,
+  type TimedOut,
+  workflow,
+  type Workflow,
+  type WorkflowOptions,
+} from "./engine/workflow.ts";
+export type { ChildChain, Settled, ShapedChain, StepChain, StepError } from "./engine/chain.ts";
+export { openEngine, type StoreOption } from "./engine/open.ts";
+export type { Engine, EngineOptions, StartOptions, WorkOptions } from "./engine/engine.ts";
+export type { DecodedEvent, RunHandle, RunOutcome, RunStatus, SignalOptions } from "./engine/handle.ts";
+export type { LogEntry } from "./engine/deps.ts";
+export { ERROR_CODES, type ErrorCode, PermanentError, RetryableError, RunFailed, StepwellError } from "./model/errors.ts";
+export type { StepName } from "./model/key.ts";
+export type { Duration } from "./model/duration.ts";
+export type { RetryOptions } from "./model/retry.ts";
+export type { RunState, Wait } from "./model/run.ts";
+export type { StepKind, StepOutcome } from "./model/step.ts";

@@ -1,0 +1,147 @@
+/** The engine's calls: starting, identity, conflicts, leases, takeover, drain, bad input. */
+import { expect, it } from "vitest";
+import { z } from "zod";
+import { workflow } from "../../src/index.ts";
+import { openWorld } from "./harness.ts";
+
+const echo = workflow("t/echo", { version: "1.0.0", input: z.object({ n: z.coerce.number() }) }, (ctx, input) =>
+  ctx.step("echo", () => input.n),
+);
+
+it("F16: the same id and input is the same run; another input is a conflict", async () => {
+  const world = await openWorld();
+  const { engine } = await world.open({ workflows: [echo] });
+  const first = await engine.start(echo, { n: 1 }, { id: "e" });
+  const again = await engine.start(echo, { n: 1 }, { id: "e" });
+  expect(await first.result()).toBe(1);
+  expect(await again.result()).toBe(1);
+  await expect(engine.start(echo, { n: 2 }, { id: "e" })).rejects.toMatchObject({ code: "RUN_ID_CONFLICT" });
+  expect(await engine.list({ workflow: "t/echo" })).toHaveLength(1);
+});
+
+it("refuses bad input with all issues, unknown workflows, unknown options, and ids that are none", async () => {
+  const world = await openWorld();
+  const { engine } = await world.open({ workflows: [echo] });
+  await expect(engine.start(echo, { n: "x" })).rejects.toMatchObject({
+    code: "INPUT_INVALID",
+    details: { issues: [{ path: "n" }] },
+  });
+  await expect(engine.start("t/nobody", {})).rejects.toMatchObject({ code: "WORKFLOW_NOT_REGISTERED" });
+  await expect(engine.start(echo, { n: 1 }, { idd: "x" } as never)).rejects.toMatchObject({ code: "OPTION_UNKNOWN" });
+  await expect(engine.start(echo, { n: 1 }, { id: "" })).rejects.toMatchObject({ code: "RUN_ID_INVALID" });
+  await expect(engine.get(echo, "nobody")).rejects.toMatchObject({ code: "RUN_NOT_FOUND" });
+  await expect(world.open({ workflows: [echo, echo] })).rejects.toMatchObject({ code: "WORKFLOW_DUPLICATE" });
+});
+
+it("F28: a run whose workflow or version nobody has waits, and goes on when somebody does", async () => {
+  const world = await openWorld();
+  const other = await world.open({ workflows: [workflow("t/other", { version: "1.0.0" }, async () => 1)] });
+  const run = await other.engine.start(echo, { n: 3 }, { id: "w" });
+  await world.advance(5_000);
+  expect((await run.status()).state).toBe("pending");
+  const older = workflow("t/echo", { version: "0.9.0" }, async () => 0);
+  await world.open({ workflows: [older] });
+  await world.advance(5_000);
+  expect((await run.status()).state).toBe("pending");
+  const newer = await world.open({ workflows: [{ ...echo, version: "1.2.0" }] });
+  await world.advance(5_000);
+  expect(await (await newer.engine.get(echo, "w")).result()).toBe(3);
+});
+
+it("P9: a crashed process on the same machine is taken over at once, another within its lease", async () => {
+  const world = await openWorld();
+  let tries = 0;
+  const w = workflow("t/takeover", { version: "1.0.0" }, async (ctx) => {
+    await ctx.step("done", () => void (tries += 1));
+    return ctx.step("stuck", (s) => (tries < 2 ? new Promise<string>(() => {}) : `attempt ${s.attempt}`));
+  });
+  const first = await world.open({ workflows: [w], lease: "10s" });
+  await first.engine.start(w, undefined, { id: "a" });
+  await world.settle();
+  expect(tries).toBe(1);
+  first.crash();
+  tries = 2;
+  const second = await world.open({ workflows: [w], lease: "10s" });
+  const run = await second.engine.get(w, "a");
+  expect(await run.result()).toBe("attempt 1");
+  expect((await run.status()).crashes).toBe(1);
+  expect((await run.history()).some((event) => event.kind === "note" && event.note === "takeover")).toBe(true);
+});
+
+it("P3: a zombie whose run was taken over cannot write, and its step is told to stop", async () => {
+  const world = await openWorld();
+  const aborted: string[] = [];
+  let release: (() => void)[] = [];
+  const w = workflow("t/zombie", { version: "1.0.0" }, (ctx) =>
+    ctx.step("slow", async (s) => {
+      s.signal.addEventListener("abort", () => aborted.push(String((s.signal.reason as { code: string }).code)));
+      await new Promise<void>((resolve) => release.push(resolve));
+      return s.attempt;
+    }),
+  );
+  let cut = false;
+  const first = await world.open({ workflows: [w], lease: "9s" }, (store) => ({
+    ...store,
+    renewWorker: (...args) => (cut ? new Promise(() => {}) : store.renewWorker(...args)),
+  }));
+  await first.engine.start(w, undefined, { id: "z" });
+  await world.settle();
+  cut = true;
+  const second = await world.open({ workflows: [w], lease: "9s" });
+  await world.advance(30_000);
+  expect(aborted).toEqual(["LEASE_LOST"]);
+  expect(release).toHaveLength(2);
+  for (const go of release) go();
+  release = [];
+  const run = await second.engine.get(w, "z");
+  expect(await run.result()).toBe(1);
+  expect((await run.history()).filter((event) => event.kind === "step")).toHaveLength(1);
+});
+
+it("F8: drain lets running steps end, begins no new one, and gives every run back", async () => {
+  const world = await openWorld();
+  let release = (): void => {};
+  const ran: string[] = [];
+  const w = workflow("t/drain", { version: "1.0.0" }, async (ctx) => {
+    await ctx.step("a", async () => {
+      await new Promise<void>((resolve) => (release = resolve));
+      ran.push("a");
+    });
+    await ctx.step("b", () => void ran.push("b"));
+  });
+  const first = await world.open({ workflows: [w] });
+  await first.engine.start(w, undefined, { id: "d" });
+  await world.settle();
+  const drained = first.engine.drain();
+  await world.settle();
+  release();
+  await drained;
+  expect(ran).toEqual(["a"]);
+  const second = await world.open({ workflows: [w] });
+  const run = await second.engine.get(w, "d");
+  expect((await run.outcome()).state).toBe("completed");
+  expect(ran).toEqual(["a", "b"]);
+  await first.engine.close();
+  await expect(first.engine.start(w)).rejects.toMatchObject({ code: "ENGINE_CLOSED" });
+});
+
+it("a full slot table leaves runs pending, and they go on when a slot is free", async () => {
+  const world = await openWorld();
+  const release: (() => void)[] = [];
+  const w = workflow("t/slots", { version: "1.0.0" }, (ctx, n: number) =>
+    ctx.step("hold", async () => {
+      await new Promise<void>((resolve) => release.push(resolve));
+      return n;
+    }),
+  );
+  const { engine } = await world.open({ workflows: [w], work: { concurrency: 2 } });
+  const runs = [];
+  for (let n = 0; n < 5; n += 1) runs.push(await engine.start(w, n));
+  await world.settle();
+  expect(release).toHaveLength(2);
+  for (let turn = 0; turn < 5; turn += 1) {
+    release.splice(0).forEach((go) => go());
+    await world.settle();
+  }
+  expect(await Promise.all(runs.map((run) => run.result()))).toEqual([0, 1, 2, 3, 4]);
+});

@@ -1,0 +1,123 @@
+/**
+ * Harness: a real engine on a real SQLite store in memory, with time in the test's hands.
+ * No test sleeps: the clock moves when told, and `crash` stops a process as kill -9 would.
+ */
+import { openSqliteStore } from "../../src/store/sqlite/sqlite.ts";
+import type { Store } from "../../src/store/store.ts";
+import { type Engine, type EngineOptions, openEngineOn } from "../../src/engine/engine.ts";
+import { type Host, openHost } from "../../src/engine/host.ts";
+import type { LogEntry } from "../../src/engine/deps.ts";
+
+export type Process = {
+  readonly engine: Engine;
+  readonly logged: LogEntry[];
+  /** The process stops between two tasks; its promises never settle. */
+  readonly crash: () => void;
+};
+
+export type World = {
+  readonly store: Store;
+  /** A new process on the same store. */
+  readonly open: (options?: EngineOptions, wrap?: (store: Store) => Store) => Promise<Process>;
+  /** Move the clock; timers fire in order. */
+  readonly advance: (ms: number) => Promise<void>;
+  readonly nowMs: () => number;
+  /** Let the engine work until `done` holds; fails after many turns. */
+  readonly until: (done: () => boolean | Promise<boolean>, what?: string) => Promise<void>;
+  /** Let everything that is ready happen. */
+  readonly settle: () => Promise<void>;
+};
+
+type Timer = { readonly atMs: number; readonly task: () => void; readonly alive: () => boolean };
+
+export async function openWorld(): Promise<World> {
+  let now = 1_000_000;
+  let timers: Timer[] = [];
+  let pids = 100;
+  const gone = new Set<number>();
+  const store = await openSqliteStore(":memory:", { clock: () => now });
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  const settle = async (): Promise<void> => {
+    for (let index = 0; index < 60; index += 1) await turn();
+  };
+
+  const openProcess = async (options: EngineOptions = {}, wrap = (s: Store) => s): Promise<Process> => {
+    let alive = true;
+    const pid = ++pids;
+    const real = openHost();
+    const logged: LogEntry[] = [];
+    const describe = () => ({ name: `test:${pid}`, host: "test", bootId: "b", pid, pidNamespace: "n", pidStartedAt: "1" });
+    const host: Host = {
+      ...real,
+      nowMs: () => now,
+      monotonicMs: () => now,
+      random: () => 0.5,
+      defer: (task) => void setImmediate(() => alive && task()),
+      timer: (ms, task) => {
+        const timer = { atMs: now + Math.max(0, ms), task, alive: () => alive };
+        timers.push(timer);
+        return () => void (timers = timers.filter((other) => other !== timer));
+      },
+      describeProcess: describe,
+      isGone: (worker) => gone.has(worker.pid),
+      catchStrays: () => () => {},
+      onShutdown: () => () => {},
+      exit: () => {},
+    };
+    const own: Store = { ...mortal(wrap(store), () => alive), close: () => Promise.resolve() };
+    const engine = await openEngineOn(own, host, { log: (entry) => void logged.push(entry), ...options });
+    return {
+      engine,
+      logged,
+      crash: () => {
+        alive = false;
+        gone.add(pid);
+      },
+    };
+  };
+
+  const advance = async (ms: number): Promise<void> => {
+    const until = now + ms;
+    for (;;) {
+      await settle();
+      const next = timers.filter((t) => t.atMs <= until).sort((a, b) => a.atMs - b.atMs)[0];
+      if (next === undefined) break;
+      timers = timers.filter((other) => other !== next);
+      now = Math.max(now, next.atMs);
+      if (next.alive()) next.task();
+    }
+    now = until;
+    await settle();
+  };
+
+  return {
+    store,
+    open: openProcess,
+    advance,
+    nowMs: () => now,
+    settle,
+    until: async (done, what = "the condition") => {
+      for (let index = 0; index < 5_000; index += 1) {
+        if (await done()) return;
+        await turn();
+      }
+      throw new Error(`${what} did not come about`);
+    },
+  };
+}
+
+/** Calls of a crashed process have no effect and never answer. */
+function mortal(store: Store, alive: () => boolean): Store {
+  const wrapped = Object.entries(store).map(([name, value]) => [
+    name,
+    typeof value === "function"
+      ? async (...args: unknown[]) => {
+          if (!alive()) await new Promise(() => {});
+          const answer: unknown = await (value as (...a: unknown[]) => unknown)(...args);
+          if (!alive()) await new Promise(() => {});
+          return answer;
+        }
+      : value,
+  ]);
+  return Object.fromEntries(wrapped) as Store;
+}
