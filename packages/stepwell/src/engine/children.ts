@@ -68,7 +68,7 @@ async function startChild(
   } catch (thrown) {
     return failCall(deps, exec, call, toFailure(thrown));
   }
-  if (exec.phase !== "running") return;
+  if (exec.phase !== "running" || exec.closed) return;
   submit(deps, exec, { kind: "insert_run", run: prepared.run, claimFor: null, owner: exec.owner }, (result) => {
     const stranger = result.kind === "exists" && result.run.parent?.rowId !== exec.run.rowId;
     if (stranger) return void failCall(deps, exec, call, toFailure(idTaken(child, id)));
@@ -84,6 +84,7 @@ function awaitChild(deps: Deps, exec: Execution, call: Call, child: ChildStart):
   };
   const early = takeFromInbox(exec, wanted);
   if (early !== null) return fire(early);
+  if (exec.closed) return cancelChildren(deps, exec, "the parent has ended");
   exec.waits.set(call.key, { ...wanted, dueAtMs: null, fire });
   scheduleIdleCheck(deps.host, exec);
 }

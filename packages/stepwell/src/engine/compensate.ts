@@ -36,6 +36,14 @@ export async function resumeCompensation(deps: Deps, exec: Execution): Promise<O
   return { kind: "stuck", error: failureText(toFailure(new StepwellError("COMPENSATION_MISSING", what))) };
 }
 
+/** Keys of recorded, compensable and not yet compensated steps that the body has not asked for again. */
+export function uncollected(exec: Execution): readonly string[] {
+  if (exec.recorded.size === 0) return [];
+  return [...exec.recorded.values()]
+    .filter((checkpoint) => checkpoint.compensable && !exec.recorded.has(PREFIX + checkpoint.key))
+    .map((checkpoint) => checkpoint.key);
+}
+
 async function undoAll(deps: Deps, exec: Execution): Promise<Outcome> {
   const newestFirst = [...exec.compensations.values()].sort((a, b) => b.seq - a.seq);
   for (const compensation of newestFirst) {
@@ -59,9 +67,7 @@ function undo(deps: Deps, exec: Execution, compensation: Compensation): Promise<
 
 /** @returns keys of completed, compensable steps whose closures did not turn up */
 function collect(deps: Deps, exec: Execution): Promise<readonly string[]> {
-  const needed = [...exec.recorded.values()]
-    .filter((checkpoint) => checkpoint.compensable && !exec.recorded.has(PREFIX + checkpoint.key))
-    .map((checkpoint) => checkpoint.key);
+  const needed = uncollected(exec);
   return new Promise((resolve) => {
     const look = (last: boolean): void => {
       const missing = needed.filter((key) => !exec.compensations.has(key));
@@ -90,6 +96,7 @@ async function replayBody(deps: Deps, exec: Execution): Promise<void> {
 function exhausted(exec: Execution, compensation: Compensation, thrown: unknown): string {
   const what = `undoing step "${compensation.key}" of ${runName(exec)} failed for good.`;
   const failure = toFailure(new StepwellError("COMPENSATION_FAILED", what, { cause: thrown }));
-  const original = exec.run.error === null ? {} : { details: { original: parseFailure(exec.run.error) } };
-  return failureText({ ...failure, ...original });
+  if (exec.run.error === null) return failureText(failure);
+  const { stack: _stack, ...original } = parseFailure(exec.run.error);
+  return failureText({ ...failure, details: { original } });
 }

@@ -98,20 +98,15 @@ function timeoutMs(signal: string, options: WaitForOptions): number | null {
 function showProgress(deps: Deps, exec: Execution, value: unknown): void {
   checkCaller(deps, exec);
   const { text } = encode(value, deps.settings.limits);
-  if (!isReplaying(exec)) saveProgress(deps, exec, text);
+  if (exec.live && exec.phase === "running") saveProgress(deps, exec, text);
 }
 
 function log(deps: Deps, exec: Execution, message: string, fields: Readonly<Record<string, unknown>>): void {
   checkCaller(deps, exec);
   const { text } = encode({ message, fields }, deps.settings.limits);
-  if (isReplaying(exec)) return;
-  saveNote(deps, exec, "log", text);
+  if (!exec.live) return;
+  if (exec.phase === "running") saveNote(deps, exec, "log", text);
   deps.log?.({ level: "info", message, run: runName(exec), fields });
-}
-
-/** While recorded outcomes are still to come, the body repeats what it did before. */
-function isReplaying(exec: Execution): boolean {
-  return exec.recorded.size > 0 || exec.deliveries.length > 0 || exec.phase !== "running";
 }
 
 function dice(exec: Execution, label: string): Dice {

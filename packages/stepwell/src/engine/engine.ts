@@ -215,10 +215,21 @@ async function closeEngine(deps: Deps, seat: Seat): Promise<void> {
     await seat.worker.drain(deps.settings.graceMs);
     await seat.worker.stop();
   }
-  await deps.committer.idle();
+  await withinGrace(deps, deps.committer.idle());
   deps.committer.close();
   await deps.store.close();
   for (const undo of seat.undo) undo();
+}
+
+/** A store that takes nothing any more must not keep the process alive. */
+function withinGrace(deps: Deps, work: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = deps.host.timer(deps.settings.graceMs, resolve);
+    void work.then(() => {
+      cancel();
+      resolve();
+    });
+  });
 }
 
 function nameOf(workflow: Workflow | string): { readonly namespace: string; readonly name: string } {

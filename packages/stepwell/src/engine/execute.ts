@@ -11,19 +11,26 @@ import { StepwellError } from "../model/errors.ts";
 import { decide, type Outcome, type Transition } from "../model/transition.ts";
 import type { WriteResult } from "../store/store.ts";
 import { cancelChildren } from "./children.ts";
-import { compensate, resumeCompensation } from "./compensate.ts";
+import { compensate, resumeCompensation, uncollected } from "./compensate.ts";
 import { openContext } from "./context.ts";
 import type { Deps } from "./deps.ts";
 import { abortSteps, type Execution, isBusy, runName } from "./execution.ts";
 import { cancelRun } from "./inbox.ts";
 import { saveNote, saveTransition } from "./record.ts";
 
-/** Carry a claimed run to its end, or until it is given back. */
-export async function executeRun(deps: Deps, exec: Execution): Promise<void> {
+/**
+ * Carry a claimed run to its end, or until it is given back.
+ *
+ * @returns `again` when the run must be executed afresh under the same claim: it has to compensate steps that its
+ *          body had not asked for again, so that their closures are missing
+ */
+export async function executeRun(deps: Deps, exec: Execution): Promise<"done" | "again"> {
   const outcome = await (exec.run.ending === null ? runBody(deps, exec) : resumeCompensation(deps, exec));
   const transition = await finish(deps, exec, outcome);
-  if (transition.kind !== "compensate") return;
+  if (transition.kind !== "compensate") return "done";
+  if (uncollected(exec).length > 0) return "again";
   await finish(deps, exec, await compensate(deps, exec));
+  return "done";
 }
 
 /** The body's return or throw, or what stopped it: a cancel, a drain, a divergence. Whichever comes first. */
@@ -52,7 +59,7 @@ async function finish(deps: Deps, exec: Execution, outcome: Outcome): Promise<Tr
   exec.finishing = true;
   if (exec.open.size > 0 || isBusy(exec)) await settleFloating(deps, exec, outcome);
   const standing = {
-    compensable: exec.run.ending === null ? exec.compensations.size : 0,
+    compensable: exec.run.ending === null ? exec.compensations.size + uncollected(exec).length : 0,
     ending: exec.run.ending,
     error: exec.run.error,
   };

@@ -90,6 +90,8 @@ export type Execution = {
   /** True while the run's next transition is being settled: it neither parks nor drains then. */
   finishing: boolean;
   draining: boolean;
+  /** False while a replay has only been answered from checkpoints; logs and progress of that stretch are not repeated. */
+  live: boolean;
   readonly compensations: Map<string, Compensation>;
   deliveries: Delivery[];
   deliveriesSorted: boolean;
@@ -139,6 +141,7 @@ export function newExecution(
     closed: false,
     finishing: false,
     draining: false,
+    live: memory === null,
     compensations: new Map(),
     deliveries: [],
     deliveriesSorted: true,

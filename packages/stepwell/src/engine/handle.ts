@@ -172,7 +172,7 @@ function post(deps: Deps, to: RunRef, item: NewInboxItem): Promise<void> {
 async function awaitEnd(deps: Deps, ref: RunRef, knownRowId: number | null): Promise<Ending> {
   const rowId = knownRowId ?? (await getRun(deps, ref)).rowId;
   return new Promise((resolve, reject) => {
-    let pollMs = POLL_MS_MIN;
+    let pollMs = deps.worker.executes(rowId) ? POLL_MS_MAX : POLL_MS_MIN;
     let cancelTimer = (): void => {};
     const done = (ending: Ending): void => {
       cancelTimer();

@@ -10,7 +10,7 @@ import { decide } from "../model/transition.ts";
 import type { Claim } from "../store/store.ts";
 import type { Deps } from "./deps.ts";
 import { type Execution, isBusy, type PendingWait, releaseHeld, scheduleIdleCheck } from "./execution.ts";
-import { receiveItem } from "./inbox.ts";
+import { readInbox } from "./inbox.ts";
 import { saveTransition } from "./record.ts";
 
 /** Fire what is due; else park, stay hot until the next wait is due, or let a drain take the run. */
@@ -36,8 +36,8 @@ export function holdCall(deps: Deps, exec: Execution, begin: () => void): void {
 export async function continueExecution(deps: Deps, exec: Execution, claim: Claim): Promise<void> {
   exec.run = claim.run;
   exec.owner = { rowId: claim.run.rowId, workerId: claim.run.workerId ?? 0, fence: claim.run.fence };
-  if (claim.run.inboxSeq > exec.inboxSeen) await receiveNew(deps, exec);
   exec.phase = "running";
+  if (claim.run.inboxSeq > exec.inboxSeen) await readInbox(deps, exec);
   releaseHeld(exec);
   scheduleIdleCheck(deps.host, exec);
 }
@@ -76,16 +76,11 @@ async function park(deps: Deps, exec: Execution): Promise<void> {
 }
 
 async function stayAwake(deps: Deps, exec: Execution): Promise<void> {
-  await receiveNew(deps, exec);
+  await readInbox(deps, exec);
   if (exec.phase !== "parking") return;
   exec.phase = "running";
   releaseHeld(exec);
   scheduleIdleCheck(deps.host, exec);
-}
-
-async function receiveNew(deps: Deps, exec: Execution): Promise<void> {
-  const items = await deps.store.listInbox(exec.run.rowId, exec.inboxSeen);
-  for (const item of items) receiveItem(exec, item);
 }
 
 /** Make a parked run due now, so that this worker (or another) claims it. */

@@ -6,11 +6,23 @@ import { decode } from "../model/json.ts";
 import { StepwellError } from "../model/errors.ts";
 import { failureText, toFailure } from "../model/failure.ts";
 import type { InboxItem } from "../model/inbox.ts";
-import { abortSteps, type Execution, type PendingWait, runName } from "./execution.ts";
+import type { Deps } from "./deps.ts";
+import { abortSteps, type Execution, isGone, type PendingWait, runName } from "./execution.ts";
 
-/** Take one item; each is taken once, in order. */
-export function receiveItem(exec: Execution, item: InboxItem): void {
-  if (item.seq <= exec.inboxSeen) return;
+/** Take one item; each is taken once, in order. False: there are older ones that this execution has not seen, read them first. */
+export function receiveItem(exec: Execution, item: InboxItem): boolean {
+  if (item.seq > exec.inboxSeen + 1) return false;
+  if (item.seq === exec.inboxSeen + 1) accept(exec, item);
+  return true;
+}
+
+/** Read what the inbox holds beyond what was seen. Items that were consumed leave gaps in the numbers. */
+export async function readInbox(deps: Deps, exec: Execution): Promise<void> {
+  const items = await deps.store.listInbox(exec.run.rowId, exec.inboxSeen);
+  for (const item of items) if (item.seq > exec.inboxSeen && !isGone(exec)) accept(exec, item);
+}
+
+function accept(exec: Execution, item: InboxItem): void {
   exec.inboxSeen = item.seq;
   exec.inbox.push(item);
   if (item.kind === "cancel") return cancelRun(exec);

@@ -100,6 +100,7 @@ export function submit(deps: Deps, exec: Execution, write: Write, stored: (resul
 function refuse(deps: Deps, exec: Execution, error: StepwellError): void {
   if (error.code === "ENGINE_CLOSED") return loseExecution(exec, error);
   deps.log?.({ level: "error", message: error.message, run: runName(exec) });
+  if (exec.finishing) return loseExecution(exec, error);
   exec.stop({ kind: "stuck", error: failureText(toFailure(error)) });
 }
 

@@ -7,7 +7,7 @@
  */
 import { decode } from "../model/json.ts";
 import { StepwellError } from "../model/errors.ts";
-import { type Failure, failureText, parseFailure, toError } from "../model/failure.ts";
+import { type Failure, failureText, parseFailure, toError, toFailure } from "../model/failure.ts";
 import { afterFailure } from "../model/retry.ts";
 import type { Checkpoint, StepKind, StepOutcome } from "../model/step.ts";
 import { type AttemptEnd, runAttempt, shapeFailure, type StepWork } from "./attempt.ts";
@@ -39,9 +39,10 @@ export function beginCall(deps: Deps, exec: Execution, call: Call): void {
   const checkpoint = exec.recorded.get(call.key);
   if (checkpoint !== undefined) return replay(deps, exec, call, checkpoint);
   if (exec.collecting) return;
-  if (exec.cancel !== null) return call.reject(cancelledError(exec, exec.cancel));
+  if (exec.cancel !== null && exec.run.ending === null) return call.reject(cancelledError(exec, exec.cancel));
   if (exec.phase !== "running" || exec.draining) return holdCall(deps, exec, () => beginCall(deps, exec, call));
   if (exec.seq >= HISTORY_SEQ_MAX) return call.reject(historyLimit(exec));
+  exec.live = true;
   exec.open.set(call.key, call);
   call.perform(deps, exec, call);
 }
@@ -169,7 +170,7 @@ function isLost(end: AttemptEnd): boolean {
 function diverged(exec: Execution, call: Call, checkpoint: Checkpoint): Failure {
   const what = `"${call.key}" of ${runName(exec)} was recorded as a ${checkpoint.kind}, but the code now asks for a ${call.kind}.`;
   const error = new StepwellError("REPLAY_DIVERGED", what, { details: { key: call.key, expected: checkpoint.kind, got: call.kind } });
-  return { name: error.name, message: error.message, code: error.code, retryable: false };
+  return toFailure(error);
 }
 
 function historyLimit(exec: Execution): StepwellError {

@@ -7,12 +7,12 @@
  * where it stands instead of being replayed.
  */
 import type { InboxItem } from "../model/inbox.ts";
-import type { Claim } from "../store/store.ts";
+import type { Claim, Memory } from "../store/store.ts";
 import type { Deps, WorkerDoor } from "./deps.ts";
 import { executeRun } from "./execute.ts";
 import { type Execution, loseExecution, newExecution, runName, scheduleIdleCheck } from "./execution.ts";
 import { checkIdle, continueExecution } from "./idle.ts";
-import { receiveItem } from "./inbox.ts";
+import { readInbox, receiveItem } from "./inbox.ts";
 import { openLease, type Lease } from "./lease.ts";
 import { leaseLost } from "./record.ts";
 
@@ -40,6 +40,8 @@ type State = {
   claiming: boolean;
   nudged: boolean;
   draining: boolean;
+  /** Runs whose memory is being read, and whether something was posted to them meanwhile. */
+  readonly loading: Map<number, { posted: boolean }>;
   cancelPoll: () => void;
   onEmpty: (() => void) | null;
 };
@@ -54,6 +56,7 @@ export async function openWorker(deps: Deps): Promise<Worker> {
     claiming: false,
     nudged: false,
     draining: false,
+    loading: new Map(),
     cancelPoll: () => {},
     onEmpty: null,
   };
@@ -77,7 +80,7 @@ export async function openWorker(deps: Deps): Promise<Worker> {
     },
     executes: (rowId) => state.executing.has(rowId),
     nudge,
-    receive: (posted) => receive(state, nudge, posted),
+    receive: (posted) => receive(deps, state, nudge, posted),
     leaseHeld: lease.held,
     leaseRenewed: lease.renewed,
     drain: (graceMs) => drain(deps, state, graceMs),
@@ -120,7 +123,18 @@ async function claimDue(deps: Deps, state: State, lease: Lease): Promise<void> {
   state.claiming = false;
   if (state.draining) return;
   if (state.nudged && freeSlots(deps, state) > 0) return nudgeWorker(deps, state, lease);
-  state.cancelPoll = deps.host.timer(Math.min(pollMs ?? POLL_MS_MAX, POLL_MS_MAX), () => nudgeWorker(deps, state, lease));
+  const pollInMs = Math.min(pollMs ?? POLL_MS_MAX, POLL_MS_MAX);
+  state.cancelPoll = deps.host.timer(pollInMs, () => void poll(deps, state, lease));
+}
+
+/** Other processes may have brought versions that this worker can continue. */
+async function poll(deps: Deps, state: State, lease: Lease): Promise<void> {
+  try {
+    await deps.registry.refresh();
+  } catch (error) {
+    deps.log?.({ level: "warn", message: `versions could not be read: ${String(error)}` });
+  }
+  nudgeWorker(deps, state, lease);
 }
 
 /** @returns milliseconds until the next look is worth it */
@@ -128,7 +142,10 @@ async function claimOnce(deps: Deps, state: State, lease: Lease): Promise<number
   state.nudged = false;
   if (!lease.held()) return null;
   const limit = Math.min(freeSlots(deps, state), CLAIM_MAX);
-  if (limit <= 0) return null;
+  if (limit <= 0) {
+    state.nudged = true;
+    return null;
+  }
   const versionIds = deps.registry.claimable();
   state.reserved += limit;
   let claims: readonly Claim[] = [];
@@ -166,19 +183,32 @@ async function startExecution(deps: Deps, state: State, claim: Claim): Promise<v
     leave: (how: "parked" | "over" | "lost") => leave(deps, state, run.rowId, how),
     checkIdle: (exec: Execution) => checkIdle(deps, exec),
   };
-  const remembers = run.fence > 1 || run.inboxSeq > 0;
-  if (!remembers) {
-    const exec = newExecution(workflow, claim, null, hooks);
-    state.executing.set(run.rowId, exec);
-    return follow(deps, exec, executeRun(deps, exec));
-  }
-  state.reserved += 1;
-  const memory = await deps.store.loadMemory(run.rowId);
-  state.reserved -= 1;
+  const loading = { posted: false };
+  const remembers = run.fence > 1 || run.inboxSeq > 0 || run.ending !== null;
+  const memory = remembers ? await load(deps, state, run.rowId, loading) : null;
   const exec = newExecution(workflow, claim, memory, hooks);
+  exec.draining = state.draining;
   state.executing.set(run.rowId, exec);
-  if (state.draining) exec.draining = true;
-  follow(deps, exec, executeRun(deps, exec));
+  follow(deps, exec, execute(deps, state, exec));
+  if (loading.posted) follow(deps, exec, readInbox(deps, exec));
+}
+
+/** A slot is held while the memory is read. */
+async function load(deps: Deps, state: State, rowId: number, loading: { posted: boolean }): Promise<Memory> {
+  state.reserved += 1;
+  state.loading.set(rowId, loading);
+  try {
+    return await deps.store.loadMemory(rowId);
+  } finally {
+    state.loading.delete(rowId);
+    state.reserved -= 1;
+  }
+}
+
+async function execute(deps: Deps, state: State, exec: Execution): Promise<void> {
+  if ((await executeRun(deps, exec)) === "done") return;
+  exec.phase = "lost";
+  await startExecution(deps, state, { run: exec.run, nowMs: deps.host.nowMs() });
 }
 
 /** An execution that fails by itself is the engine's fault or the store's; the run is left to be taken over, and it is said. */
@@ -225,12 +255,15 @@ function dropAll(state: State): void {
 
 /** An item stored by this process: for a run executed here it is handed over; for a parked one it is a reason to claim. */
 function receive(
+  deps: Deps,
   state: State,
   nudge: () => void,
   posted: { readonly rowId: number; readonly item: InboxItem; readonly claimable: boolean },
 ): void {
   const exec = state.executing.get(posted.rowId);
-  if (exec?.phase === "running") receiveItem(exec, posted.item);
+  if (exec?.phase === "running" && !receiveItem(exec, posted.item)) follow(deps, exec, readInbox(deps, exec));
+  const loading = state.loading.get(posted.rowId);
+  if (loading !== undefined) loading.posted = true;
   if (posted.claimable) nudge();
 }
 
@@ -244,7 +277,6 @@ async function drain(deps: Deps, state: State, graceMs: number): Promise<void> {
   }
   if (!isEmpty(state)) await emptied(deps, state, graceMs);
   dropAll(state);
-  await deps.committer.idle();
 }
 
 function emptied(deps: Deps, state: State, graceMs: number): Promise<void> {

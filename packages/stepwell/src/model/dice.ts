@@ -1,9 +1,9 @@
 /**
  * Dice: seeded randomness that can be split, the same on every machine and in a browser.
  *
- * 32-bit integer arithmetic only. Seeding is cyrb128 (bryc, "PRNGs", public domain:
- * github.com/bryc/code/blob/master/jshash/PRNGs.md); the stream is sfc32, the small
- * fast counter of Chris Doty-Humphrey's PractRand 0.94, with its 12 warm-up rounds.
+ * 32-bit integer arithmetic only. Seeding is cyrb128 (bryc, public domain:
+ * github.com/bryc/code/blob/master/jshash/PRNGs.md). The stream is sfc32 of Chris
+ * Doty-Humphrey's PractRand (public domain, src/RNGs/sfc.cpp), warmed up 12 rounds as there.
  * Good for ids, jitter and simulation; not for secrets.
  */
 import { StepwellError } from "./codes.ts";

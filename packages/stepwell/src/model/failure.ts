@@ -178,7 +178,7 @@ function shown(thrown: unknown): string {
 
 function retryAfterOf(thrown: unknown): number | null {
   const ms = read(thrown, "retryAfterMs");
-  return typeof ms === "number" && Number.isFinite(ms) && ms >= 0 ? Math.round(ms) : null;
+  return typeof ms === "number" && Number.isFinite(ms) && ms >= 0 ? Math.round(ms) + 0 : null;
 }
 
 /** A thrown object that is no error is kept whole as details. */

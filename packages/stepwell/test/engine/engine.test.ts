@@ -24,7 +24,7 @@ it("refuses bad input with all issues, unknown workflows, unknown options, and i
   const { engine } = await world.open({ workflows: [echo] });
   await expect(engine.start(echo, { n: "x" })).rejects.toMatchObject({
     code: "INPUT_INVALID",
-    details: { issues: [{ path: "n" }] },
+    details: { issues: [{ path: "$.n" }] },
   });
   await expect(engine.start("t/nobody", {})).rejects.toMatchObject({ code: "WORKFLOW_NOT_REGISTERED" });
   await expect(engine.start(echo, { n: 1 }, { idd: "x" } as never)).rejects.toMatchObject({ code: "OPTION_UNKNOWN" });

@@ -310,9 +310,10 @@ it("ctx.all, now, uuid, random, progress and log: durable or derived, equal on r
   first.crash();
   const second = await world.open({ workflows: [w] });
   await world.advance(8 * 3_600_000);
-  expect(await (await second.engine.get(w, "m")).result()).toEqual({ a: 1, b: "x" });
+  const resumed = await second.engine.get(w, "m");
+  expect(await resumed.result()).toEqual({ a: 1, b: "x" });
   expect(seen).toHaveLength(2);
   expect(seen[1]).toEqual(seen[0]);
-  const logs = (await run.history()).filter((event) => event.kind === "note");
+  const logs = (await resumed.history()).filter((event) => event.kind === "note");
   expect(logs).toHaveLength(1);
 });

@@ -1,0 +1,71 @@
+/** Bounded copies of untrusted things: they never throw and never grow. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { copyPlain, shorten } from "../../src/model/plain.ts";
+
+const throwing = { get trap() { throw new Error("boom"); } };
+const deep = (levels: number): unknown => (levels === 0 ? 1 : [deep(levels - 1)]);
+
+describe("copyPlain", () => {
+  it.each([
+    [null], [true], [1.5], ["text"], [[]], [{}], [{ a: [1, { b: null }] }], [Object.assign(Object.create(null), { a: 1 })],
+    [JSON.parse('{"__proto__":{"a":1}}')], [deep(32)],
+  ])("copies %j", (value) => {
+    const copied = copyPlain(value, 1_000);
+    expect(copied).toMatchObject({ ok: true, text: JSON.stringify(value) });
+    expect(copied.ok && JSON.stringify(copied.value)).toBe(JSON.stringify(value));
+  });
+
+  it("leaves out undefined properties", () => {
+    expect(copyPlain({ a: undefined, b: 1 }, 100)).toEqual({ ok: true, value: { b: 1 }, text: '{"b":1}' });
+  });
+
+  it.each([
+    [undefined], [() => 1], [Symbol("s")], [1n], [Number.NaN], [new Date(0)], [new Map()], [[undefined]], [{ a: [() => 1] }],
+    [{ toJSON: () => 1 }], [deep(33)],
+  ])("%# is not plain JSON", (value) => {
+    expect(copyPlain(value, 1_000)).toEqual({ ok: false, why: "not plain JSON" });
+  });
+
+  it.each([
+    ["x".repeat(1_001)], [Array.from({ length: 501 }, () => 1)], [{ ["k".repeat(1_000)]: 1 }], ["\u0000".repeat(300)],
+    [Array.from({ length: 1e6 }, () => 1)],
+  ])("%# is too long", (value) => {
+    expect(copyPlain(value, 1_000)).toEqual({ ok: false, why: "longer than 1000 characters" });
+  });
+
+  it("survives what throws when it is read", () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    for (const value of [throwing, [proxy], { a: proxy }]) {
+      expect(copyPlain(value, 100)).toEqual({ ok: false, why: "reading it threw" });
+    }
+  });
+
+  it("ends on a cycle", () => {
+    const cycle: unknown[] = [];
+    cycle.push(cycle);
+    expect(copyPlain(cycle, 1_000)).toEqual({ ok: false, why: "not plain JSON" });
+  });
+});
+
+describe("shorten", () => {
+  it("keeps what fits, and says how much it cut", () => {
+    expect(shorten("x".repeat(100), 100)).toBe("x".repeat(100));
+    expect(shorten("x".repeat(101), 100)).toBe(`${"x".repeat(60)}… [41 more characters]`);
+  });
+
+  it("does not cut a character in half", () => {
+    expect(shorten(`${"x".repeat(59)}${"🚀".repeat(50)}`, 100).slice(55, 62)).toBe("xxxx… [");
+  });
+
+  it("stays within its bound, so that shortening again changes nothing", () => {
+    fc.assert(
+      fc.property(fc.string({ minLength: 0, maxLength: 300 }), fc.integer({ min: 50, max: 200 }), (text, lengthMax) => {
+        const short = shorten(text, lengthMax);
+        expect(short.length).toBeLessThanOrEqual(lengthMax);
+        expect(shorten(short, lengthMax)).toBe(short);
+      }),
+    );
+  });
+});
