@@ -1,0 +1,112 @@
+/** Host: real processes, real signals, real strays. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openHost } from "../../src/engine/host.ts";
+
+type Ended = { readonly code: number | null; readonly output: string };
+
+let folder = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "stepwell-host-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function run(program: string, ...args: string[]): { readonly child: ChildProcess; readonly ended: Promise<Ended>; readonly says: (text: string) => Promise<void> } {
+  const file = join(import.meta.dirname, "programs", program);
+  const child = spawn(process.execPath, ["--conditions=stepwell-source", file, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  const listeners = new Set<() => void>();
+  const hear = (chunk: Buffer): void => {
+    output += chunk.toString();
+    for (const listener of listeners) listener();
+  };
+  child.stdout.on("data", hear);
+  child.stderr.on("data", hear);
+  const ended = new Promise<Ended>((resolve) => child.on("close", (code) => resolve({ code, output })));
+  const says = (text: string): Promise<void> =>
+    new Promise((resolve) => {
+      const look = (): void => {
+        if (output.includes(text)) resolve();
+      };
+      listeners.add(look);
+      look();
+    });
+  return { child, ended, says };
+}
+
+describe("strays", () => {
+  it("F25: errors that step code lets escape are reported, and the worker lives", async () => {
+    const { code, output } = await run("strays.ts").ended;
+    expect(output).toBe(
+      [
+        "survived",
+        "t/strays r rejects-late: step code let an error escape: Error: late rejection",
+        "t/strays r throws-late: step code let an error escape: Error: late throw",
+        "",
+      ].join("\n"),
+    );
+    expect(code).toBe(0);
+  });
+
+  it("an error that is not a step's ends the process as Node would", async () => {
+    const { code, output } = await run("strays.ts", "--own-fault").ended;
+    expect(output).toContain("the program's own");
+    expect(code).toBe(1);
+  });
+});
+
+describe("F8: SIGTERM", () => {
+  it("lets the running step end, begins no new one, exits 0; the run goes on in the next process", async () => {
+    const store = `sqlite:${join(folder, "d.db")}`;
+    const first = run("drain.ts", store);
+    await first.says("first begins");
+    first.child.kill("SIGTERM");
+    expect(await first.ended).toEqual({ code: 0, output: "first begins\nfirst ends\n" });
+    expect(await run("drain.ts", store, "resume").ended).toEqual({ code: 0, output: "second\ndone\n" });
+  });
+
+  it("a second one exits at once", async () => {
+    const { child, ended, says } = run("drain.ts", `sqlite:${join(folder, "d.db")}`, "stuck");
+    await says("first begins");
+    child.kill("SIGTERM");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    child.kill("SIGTERM");
+    expect((await ended).code).toBe(1);
+  });
+});
+
+describe("isGone", () => {
+  const host = openHost();
+  const me = host.describeProcess();
+
+  it("a living process is not gone, an ended one on this machine is", async () => {
+    expect(host.isGone(me)).toBe(false);
+    const child = spawn("true");
+    await new Promise((resolve) => child.on("close", resolve));
+    expect(host.isGone({ ...me, pid: child.pid!, pidStartedAt: "1" })).toBe(true);
+  });
+
+  it("a reused pid is told by its start time", () => {
+    expect(host.isGone({ ...me, pidStartedAt: `${Number(me.pidStartedAt) - 1}` })).toBe(true);
+  });
+
+  it("of other machines, boots, pid namespaces or unknown start times nothing can be said", () => {
+    const absent = { ...me, pid: 2 ** 22, pidStartedAt: "1" };
+    expect(host.isGone(absent)).toBe(true);
+    expect(host.isGone({ ...absent, bootId: "another boot" })).toBe(false);
+    expect(host.isGone({ ...absent, pidNamespace: "pid:[1]" })).toBe(false);
+    expect(host.isGone({ ...absent, pidStartedAt: "" })).toBe(false);
+  });
+});
+
+it("timers beyond the platform's longest do not fire at once, and can be cancelled", async () => {
+  const host = openHost();
+  let fired = false;
+  const cancel = host.timer(60 * 86_400_000, () => (fired = true));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  cancel();
+  expect(fired).toBe(false);
+});
