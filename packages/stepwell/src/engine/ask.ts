@@ -31,5 +31,5 @@ export function openCall(
   exec: Execution,
   call: Pick<Call, "key" | "kind" | "perform"> & { readonly config: CallConfig },
 ): Promise<unknown> {
-  return openChain(call.config, (resolve, reject) => beginCall(deps, exec, { ...call, resolve, reject }));
+  return openChain(call.config, (resolve, reject) => beginCall(deps, { ...call, exec, resolve, reject }));
 }

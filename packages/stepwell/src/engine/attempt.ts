@@ -23,22 +23,24 @@ export type AttemptEnd =
 /** Work of a step, given its context. */
 export type StepWork = (step: StepContext) => unknown;
 
+/** The call whose step is tried. */
+export type StepCall = { readonly exec: Execution; readonly key: string; readonly config: CallConfig };
+
 /** Run step code once. Never rejects; whatever it throws becomes a Failure. */
-export async function runAttempt(
-  deps: Deps,
-  exec: Execution,
-  call: { readonly key: string; readonly work: StepWork; readonly config: Pick<CallConfig, "timeoutMs" | "where"> },
-  attempt: number,
-): Promise<AttemptEnd> {
+export async function runAttempt(deps: Deps, call: StepCall, work: StepWork, attempt: number): Promise<AttemptEnd> {
+  const { host, settings } = deps;
+  const { exec } = call;
   const step = openStep(exec, call.key, attempt);
-  const startedMs = deps.host.monotonicMs();
-  const elapsedMs = (): number => Math.round(deps.host.monotonicMs() - startedMs);
+  const startedMs = host.monotonicMs();
   exec.stepping.add(step);
   try {
-    const returned = await timed(deps, step, call.config, deps.host.insideStep(stepLabel(exec, call.key), () => call.work(step.context)));
-    return { kind: "value", ...encode(returned, deps.settings.limits), durationMs: elapsedMs() };
+    const outcome = host.insideStep(stepLabel(exec, call.key), () => work(step.context));
+    const returned = await (call.config.timeoutMs === null ? outcome : timed(deps, step, call.config, outcome));
+    const { text, value } = encode(returned, settings.limits);
+    return { kind: "value", text, value, durationMs: host.monotonicMs() - startedMs };
   } catch (thrown) {
-    return { kind: "failure", failure: toFailure(thrown), abortedFor: step.abortedFor(), durationMs: elapsedMs() };
+    const durationMs = host.monotonicMs() - startedMs;
+    return { kind: "failure", failure: toFailure(thrown), abortedFor: step.abortedFor(), durationMs };
   } finally {
     exec.stepping.delete(step);
   }
@@ -47,15 +49,14 @@ export async function runAttempt(
 /** Let `onError` or `fallback` turn a failure into a value; null when neither applies. */
 export async function shapeFailure(
   deps: Deps,
-  exec: Execution,
-  call: { readonly key: string; readonly config: CallConfig },
+  call: StepCall,
   failure: Failure,
   final: boolean,
 ): Promise<AttemptEnd | null> {
   const shape = findHandler(call.config, failure) ?? (final ? call.config.fallback : null);
   if (shape === null) return null;
-  const config = { timeoutMs: null, where: call.config.where };
-  return runAttempt(deps, exec, { key: call.key, work: () => shape(toError(failure) as StepError), config }, 1);
+  const untimed = { ...call, config: { ...call.config, timeoutMs: null } };
+  return runAttempt(deps, untimed, () => shape(toError(failure) as StepError), 1);
 }
 
 /** Names the step wherever its code shows up: in errors about ctx calls inside it, and in strays. */
@@ -107,11 +108,10 @@ function timed(
   step: RunningStep,
   config: Pick<CallConfig, "timeoutMs" | "where">,
   outcome: unknown,
-): unknown {
+): Promise<unknown> {
   const { timeoutMs, where } = config;
-  if (timeoutMs === null) return outcome;
   return new Promise((resolve, reject) => {
-    const cancel = deps.host.timer(timeoutMs, () => {
+    const cancel = deps.host.timer(timeoutMs ?? 0, () => {
       const error = new StepwellError("STEP_TIMEOUT", `${where} took longer than ${timeoutMs} ms.`, { details: { timeoutMs } });
       step.abort("timeout", error);
       reject(error);

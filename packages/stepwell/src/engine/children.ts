@@ -14,7 +14,7 @@ import { type Execution, isGone, scheduleIdleCheck } from "./execution.ts";
 import { shapeFailure } from "./attempt.ts";
 import { takeFromInbox } from "./inbox.ts";
 import { submit } from "./record.ts";
-import { type Call, endCall } from "./steps.ts";
+import { type Call, type CallEnd, endCall } from "./steps.ts";
 import { prepareRun, type Prepared } from "./submit.ts";
 import type { Workflow } from "./workflow.ts";
 
@@ -25,15 +25,15 @@ const ENDED = { attempt: 1, durationMs: 0 } as const;
 
 /** `ctx.run`: start a child and wait for its outcome. */
 export function performRun(child: ChildStart): Call["perform"] {
-  return (deps, exec, call) => void startChild(deps, exec, call, child, true, () => awaitChild(deps, exec, call, child));
+  return (deps, call) => void startChild(deps, call, { ...child, awaited: true }, () => awaitChild(deps, call, child));
 }
 
 /** `ctx.start`: start a run that lives on its own; its name is the outcome. */
 export function performStart(child: ChildStart): Call["perform"] {
-  return (deps, exec, call) =>
-    void startChild(deps, exec, call, child, false, (id) => {
+  return (deps, call) =>
+    void startChild(deps, call, { ...child, awaited: false }, (id) => {
       const workflow = `${child.workflow.namespace}/${child.workflow.name}`;
-      endCall(deps, exec, call, { ...ENDED, outcome: "completed", ...encode({ workflow, id }) });
+      endCall(deps, call, { ...ENDED, outcome: "completed", ...encode({ workflow, id }) });
     });
 }
 
@@ -52,35 +52,35 @@ export function cancelChildren(deps: Deps, exec: Execution, reason: string): voi
 
 async function startChild(
   deps: Deps,
-  exec: Execution,
   call: Call,
-  child: ChildStart,
-  awaited: boolean,
+  child: ChildStart & { readonly awaited: boolean },
   started: (id: string) => void,
 ): Promise<void> {
+  const { exec } = call;
   const id = child.id ?? `${exec.run.namespace}/${exec.run.name}:${exec.run.id}:${call.key}`;
   const ref = { namespace: child.workflow.namespace, name: child.workflow.name, id };
   exec.open.set(call.key, { ...call, child: ref });
   let prepared: Prepared;
   try {
-    const parent = { rowId: exec.run.rowId, key: call.key, awaited };
+    const parent = { rowId: exec.run.rowId, key: call.key, awaited: child.awaited };
     prepared = await prepareRun(deps, child.workflow, child.input, { id, hashed: false, actor: exec.run.actor, parent });
   } catch (thrown) {
-    return failCall(deps, exec, call, toFailure(thrown));
+    return failCall(deps, call, toFailure(thrown));
   }
   if (exec.phase !== "running" || exec.closed) return;
   submit(deps, exec, { kind: "insert_run", run: prepared.run, claimFor: null, owner: exec.owner }, (result) => {
     const stranger = result.kind === "exists" && result.run.parent?.rowId !== exec.run.rowId;
-    if (stranger) return void failCall(deps, exec, call, toFailure(idTaken(child, id)));
+    if (stranger) return void failCall(deps, call, toFailure(idTaken(child, id)));
     if (result.kind === "inserted") deps.worker.nudge();
     started(id);
   });
 }
 
-function awaitChild(deps: Deps, exec: Execution, call: Call, child: ChildStart): void {
+function awaitChild(deps: Deps, call: Call, child: ChildStart): void {
+  const { exec } = call;
   const wanted = { kind: "child", key: call.key, name: `${child.workflow.namespace}/${child.workflow.name}` } as const;
   const fire = (item: InboxItem | null): void => {
-    if (item !== null) void endAwaited(deps, exec, call, wanted.name, item);
+    if (item !== null) void endAwaited(deps, call, wanted.name, item);
   };
   const early = takeFromInbox(exec, wanted);
   if (early !== null) return fire(early);
@@ -89,32 +89,31 @@ function awaitChild(deps: Deps, exec: Execution, call: Call, child: ChildStart):
   scheduleIdleCheck(deps.host, exec);
 }
 
-async function endAwaited(deps: Deps, exec: Execution, call: Call, name: string, item: InboxItem): Promise<void> {
+async function endAwaited(deps: Deps, call: Call, name: string, item: InboxItem): Promise<void> {
   const { state, value } = JSON.parse(item.payload) as ChildOutcome;
   if (state !== "completed") {
-    await failCall(deps, exec, call, childFailure(name, state, parseFailure(value)), item);
+    await failCall(deps, call, childFailure(name, state, parseFailure(value)), item);
     return;
   }
-  endCall(deps, exec, call, { ...ENDED, outcome: "completed", text: value, value: decode(value) }, item);
+  endCall(deps, call, { ...ENDED, outcome: "completed", text: value, value: decode(value) }, item);
 }
 
 async function failCall(
   deps: Deps,
-  exec: Execution,
   call: Call,
   failure: Failure,
-  consumes?: InboxItem,
+  consumes: InboxItem | null = null,
 ): Promise<void> {
-  const shaped = await shapeFailure(deps, exec, call, failure, true);
-  if (isGone(exec)) return;
+  const shaped = await shapeFailure(deps, call, failure, true);
+  if (isGone(call.exec)) return;
   const ended =
     shaped?.kind === "value"
       ? { ...ENDED, outcome: "handled" as const, text: shaped.text, value: shaped.value }
       : failedWith(shaped?.failure ?? failure);
-  endCall(deps, exec, call, ended, consumes);
+  endCall(deps, call, ended, consumes);
 }
 
-function failedWith(failure: Failure): Parameters<typeof endCall>[3] {
+function failedWith(failure: Failure): CallEnd {
   return { ...ENDED, outcome: "failed", text: failureText(failure), value: failure };
 }
 

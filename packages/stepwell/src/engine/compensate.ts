@@ -61,7 +61,7 @@ function undo(deps: Deps, exec: Execution, compensation: Compensation): Promise<
   const config = newCallConfig(`compensation of "${compensation.key}"`, compensation.retry, null);
   const perform = performStep(async (step) => void (await compensation.undo(step)));
   return new Promise((resolve, reject) => {
-    beginCall(deps, exec, { key, kind: "compensation", config, perform, resolve, reject });
+    beginCall(deps, { exec, key, kind: "compensation", config, perform, resolve, reject });
   });
 }
 

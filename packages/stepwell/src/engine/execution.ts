@@ -112,6 +112,9 @@ export type Execution = {
   readonly checkIdle: (exec: Execution) => void;
 };
 
+/** What a run that was never executed remembers; entries are only ever taken out. */
+const NOTHING: Map<string, never> = new Map<string, never>();
+
 /** A fresh execution of a claimed run; `memory` is null for a run that was never claimed before. */
 export function newExecution(
   workflow: Workflow,
@@ -126,15 +129,15 @@ export function newExecution(
     owner: { rowId: run.rowId, workerId: run.workerId ?? 0, fence: run.fence },
     phase: "running",
     seq: memory?.lastSeq ?? run.historySeq,
-    recorded: new Map(memory?.checkpoints.map((checkpoint) => [checkpoint.key, checkpoint])),
-    attempts: new Map(memory?.attempts.map((attempt) => [attempt.key, attempt])),
+    recorded: memory === null ? NOTHING : new Map(memory.checkpoints.map((checkpoint) => [checkpoint.key, checkpoint])),
+    attempts: memory === null ? NOTHING : new Map(memory.attempts.map((attempt) => [attempt.key, attempt])),
     asked: new Set(),
     waitCounts: new Map(),
     open: new Map(),
     waits: new Map(),
     stepping: new Set(),
     unanswered: 0,
-    inbox: [...(memory?.inbox ?? [])],
+    inbox: memory === null ? [] : [...memory.inbox],
     inboxSeen: Math.max(run.inboxSeq, memory?.inboxSeq ?? 0),
     cancel: null,
     collecting: false,

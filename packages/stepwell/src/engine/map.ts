@@ -71,7 +71,7 @@ function beginItem(
   const config: CallConfig = { ...one.config, compensate, where: `step "${key}"` };
   const code: StepWork = isHandler(work) ? handlerWork(work, item) : (step) => work(item, step);
   return new Promise((resolve, reject) => {
-    beginCall(deps, exec, { key, kind: "step", config, perform: performStep(code), resolve, reject });
+    beginCall(deps, { exec, key, kind: "step", config, perform: performStep(code), resolve, reject });
   });
 }
 

@@ -15,48 +15,41 @@ import { deliverFresh, quieten } from "./delivery.ts";
 import type { Deps } from "./deps.ts";
 import { type Execution, isGone, loseExecution, runName } from "./execution.ts";
 
-/** A checkpoint without its number. */
-export type NewCheckpoint = Omit<Checkpoint, "seq">;
+/** The next history number; one more is left out for the consumption of an inbox item. */
+export function nextSeq(exec: Execution, consumes: InboxItem | null): number {
+  exec.seq += consumes === null ? 1 : 2;
+  return exec.seq;
+}
 
 /** Save a step's outcome, then deliver it. `consumes`: the inbox item that it uses up. */
 export function saveCheckpoint(
   deps: Deps,
   exec: Execution,
-  checkpoint: NewCheckpoint & { readonly consumes?: InboxItem },
-  settle: (seq: number) => void,
+  { checkpoint, consumes }: { readonly checkpoint: Checkpoint; readonly consumes: InboxItem | null },
+  settle: () => void,
 ): void {
-  const { consumes, ...saved } = checkpoint;
-  if (consumes !== undefined) exec.seq += 1;
-  const seq = ++exec.seq;
-  const write: Write = {
-    kind: "checkpoint",
-    owner: exec.owner,
-    checkpoint: { ...saved, seq },
-    consumes: consumes?.seq ?? null,
-  };
-  submit(deps, exec, write, () => deliverFresh(deps, exec, seq, () => settle(seq)));
+  const item = consumes === null ? null : consumes.seq;
+  const write: Write = { kind: "checkpoint", owner: exec.owner, checkpoint, consumes: item };
+  submit(deps, exec, write, () => deliverFresh(deps, exec, checkpoint.seq, settle));
 }
 
-/** Save a failed attempt or the beginning of a wait; `saved` gets the moment when it is due, or null. */
+/** Save a failed attempt or the beginning of a wait; `saved` gets the moment when it is due. */
 export function saveAttempt(
   deps: Deps,
   exec: Execution,
-  attempt: Omit<Attempt, "seq" | "dueAtMs"> & { readonly due: { readonly inMs: number } | { readonly atMs: number } | null },
-  saved: (dueAtMs: number | null) => void,
+  { attempt, dueInMs }: { readonly attempt: Omit<Attempt, "seq" | "dueAtMs">; readonly dueInMs: number },
+  saved: (dueAtMs: number) => void,
 ): void {
-  const { due, ...fields } = attempt;
-  const dueInMs = due !== null && "inMs" in due ? due.inMs : null;
-  const dueAtMs = due !== null && "atMs" in due ? due.atMs : null;
-  const write: Write = { kind: "attempt", owner: exec.owner, attempt: { ...fields, seq: ++exec.seq, dueAtMs }, dueInMs };
-  submit(deps, exec, write, (result) => {
-    saved(dueInMs === null ? dueAtMs : momentOf(result) + dueInMs);
+  const stored = { ...attempt, seq: nextSeq(exec, null), dueAtMs: null };
+  submit(deps, exec, { kind: "attempt", owner: exec.owner, attempt: stored, dueInMs }, (result) => {
+    saved(momentOf(result) + dueInMs);
     quieten(deps, exec);
   });
 }
 
 /** Add a line to the history; nobody waits for it. `value` is encoded. */
 export function saveNote(deps: Deps, exec: Execution, note: NoteKind, value: string): void {
-  submit(deps, exec, { kind: "note", owner: exec.owner, note, value, seq: ++exec.seq }, () => quieten(deps, exec));
+  submit(deps, exec, { kind: "note", owner: exec.owner, note, value, seq: nextSeq(exec, null) }, () => quieten(deps, exec));
 }
 
 /** Overwrite the run's progress; nobody waits for it. */
@@ -71,13 +64,11 @@ export function saveTransition(
   transition: Transition,
   consumes: InboxItem | null = null,
 ): Promise<WriteResult> {
-  if (consumes !== null) exec.seq += 1;
-  if (transition.kind !== "park") exec.seq += 1;
   const write: Write = {
     kind: "transition",
     owner: exec.owner,
     transition,
-    seq: exec.seq,
+    seq: transition.kind === "park" ? exec.seq : nextSeq(exec, consumes),
     consumes: consumes?.seq ?? null,
     parent: exec.run.parent,
   };

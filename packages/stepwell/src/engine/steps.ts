@@ -9,6 +9,7 @@ import { decode } from "../model/json.ts";
 import { StepwellError } from "../model/errors.ts";
 import { type Failure, failureText, parseFailure, toError, toFailure } from "../model/failure.ts";
 import { afterFailure } from "../model/retry.ts";
+import type { InboxItem } from "../model/inbox.ts";
 import type { Checkpoint, StepKind, StepOutcome } from "../model/step.ts";
 import { type AttemptEnd, runAttempt, shapeFailure, type StepWork } from "./attempt.ts";
 import type { CallConfig } from "./chain.ts";
@@ -17,71 +18,81 @@ import type { Deps } from "./deps.ts";
 import { type Execution, isGone, runName, scheduleIdleCheck } from "./execution.ts";
 import { holdCall } from "./idle.ts";
 import { cancelledError } from "./inbox.ts";
-import { saveAttempt, saveCheckpoint } from "./record.ts";
+import { nextSeq, saveAttempt, saveCheckpoint } from "./record.ts";
 
 /** A durable call of a body (or a compensation), under way. */
 export type Call = {
+  readonly exec: Execution;
   readonly key: string;
   readonly kind: StepKind;
   readonly config: CallConfig;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
   /** What the call does when no checkpoint answers it. */
-  readonly perform: (deps: Deps, exec: Execution, call: Call) => void;
+  readonly perform: (deps: Deps, call: Call) => void;
+};
+
+/** How a call ended: `text` is what is stored, `value` the decoded copy that the body gets, or the Failure. */
+export type CallEnd = {
+  readonly outcome: StepOutcome;
+  readonly text: string;
+  readonly value: unknown;
+  readonly attempt: number;
+  readonly durationMs: number;
 };
 
 /** Longest history of a run; a run that needs more should start a child or split its work. */
 export const HISTORY_SEQ_MAX = 100_000;
 
 /** Answer the call from its checkpoint, in its turn; else perform it. */
-export function beginCall(deps: Deps, exec: Execution, call: Call): void {
+export function beginCall(deps: Deps, call: Call): void {
+  const { exec } = call;
   if (isGone(exec)) return;
   const checkpoint = exec.recorded.get(call.key);
-  if (checkpoint !== undefined) return replay(deps, exec, call, checkpoint);
+  if (checkpoint !== undefined) return replay(deps, call, checkpoint);
   if (exec.collecting) return;
   if (exec.cancel !== null && exec.run.ending === null) return call.reject(cancelledError(exec, exec.cancel));
-  if (exec.phase !== "running" || exec.draining) return holdCall(deps, exec, () => beginCall(deps, exec, call));
+  if (exec.phase !== "running" || exec.draining) return holdCall(deps, exec, () => beginCall(deps, call));
   if (exec.seq >= HISTORY_SEQ_MAX) return call.reject(historyLimit(exec));
   exec.live = true;
   exec.open.set(call.key, call);
-  call.perform(deps, exec, call);
+  call.perform(deps, call);
 }
 
 /** Save an outcome and deliver it, shaped, to the body. */
-export function endCall(
-  deps: Deps,
-  exec: Execution,
-  call: Call,
-  end: Pick<Checkpoint, "outcome" | "attempt" | "durationMs"> & { readonly text: string; readonly value: unknown },
-  consumes?: Parameters<typeof saveCheckpoint>[2]["consumes"],
-): void {
-  const { text, value, outcome, attempt, durationMs } = end;
+export function endCall(deps: Deps, call: Call, end: CallEnd, consumes: InboxItem | null = null): void {
+  const { exec } = call;
+  const { text, value, outcome, attempt } = end;
   const compensable = call.config.compensate !== null && outcome === "completed";
-  const saved = { key: call.key, kind: call.kind, outcome, value: text, attempt, durationMs, compensable };
-  const full = consumes === undefined ? saved : { ...saved, consumes };
-  saveCheckpoint(deps, exec, full, (seq) => {
-    if (compensable) rememberCompensation(exec, call, seq, value);
-    settleCall(exec, call, outcome, value);
+  const seq = nextSeq(exec, consumes);
+  const durationMs = Math.round(end.durationMs);
+  const checkpoint = { key: call.key, kind: call.kind, outcome, value: text, seq, attempt, durationMs, compensable };
+  saveCheckpoint(deps, exec, { checkpoint, consumes }, () => {
+    if (compensable) rememberCompensation(call, seq, value);
+    settleCall(call, outcome, value);
   });
 }
 
 /** Carry out a step: attempts until a value, a handled failure or the final one. */
 export function performStep(work: StepWork): Call["perform"] {
-  return (deps, exec, call) => void tryUntilEnded(deps, exec, call, work);
+  return (deps, call) => void tryUntilEnded(deps, call, work);
 }
 
-async function tryUntilEnded(deps: Deps, exec: Execution, call: Call, work: StepWork): Promise<void> {
+async function tryUntilEnded(deps: Deps, call: Call, work: StepWork): Promise<void> {
+  const { exec } = call;
   const earlier = exec.attempts.get(call.key);
   let attempt = (earlier?.attempt ?? 0) + 1;
   if (earlier !== undefined) await retryIsDue(deps, exec, call.key, earlier.dueAtMs);
   for (;;) {
     if (!deps.worker.leaseHeld()) await deps.worker.leaseRenewed();
     if (exec.phase !== "running") return;
-    const end = await runAttempt(deps, exec, { key: call.key, work, config: call.config }, attempt);
-    if (isGone(exec) || isLost(end)) return;
-    const ended = await judge(deps, exec, call, end, attempt);
+    const end = await runAttempt(deps, call, work, attempt);
     if (isGone(exec)) return;
-    if (ended !== null) return endCall(deps, exec, call, ended);
+    if (end.kind === "value") return endCall(deps, call, { ...end, outcome: "completed", attempt });
+    if (end.abortedFor === "lost") return;
+    const ended = await judge(deps, call, end, attempt);
+    if (isGone(exec)) return;
+    if (ended !== null) return endCall(deps, call, ended);
     attempt += 1;
   }
 }
@@ -89,22 +100,20 @@ async function tryUntilEnded(deps: Deps, exec: Execution, call: Call, work: Step
 /** @returns the step's outcome; null: try again now, the failure is stored and its delay has passed */
 async function judge(
   deps: Deps,
-  exec: Execution,
   call: Call,
-  end: AttemptEnd,
+  end: Extract<AttemptEnd, { kind: "failure" }>,
   attempt: number,
-): Promise<Parameters<typeof endCall>[3] | null> {
+): Promise<CallEnd | null> {
   const { durationMs } = end;
-  if (end.kind === "value") return { outcome: "completed", text: end.text, value: end.value, attempt, durationMs };
   const stopped = end.abortedFor === "cancelled" || end.abortedFor === "floating";
   if (stopped) return failed("cancelled", end.failure, attempt, durationMs);
   const next = afterFailure(call.config.retry, attempt, end.failure, deps.host.random());
-  const shaped = await shapeFailure(deps, exec, call, end.failure, next.kind === "final");
+  const shaped = await shapeFailure(deps, call, end.failure, next.kind === "final");
   if (shaped?.kind === "value") return { outcome: "handled", text: shaped.text, value: shaped.value, attempt, durationMs };
   if (shaped?.kind === "failure") return failed("failed", shaped.failure, attempt, durationMs);
   if (next.kind === "final") return failed("failed", end.failure, attempt, durationMs);
-  const dueAtMs = await saveFailedAttempt(deps, exec, call, { failure: end.failure, attempt, durationMs, dueInMs: next.dueInMs });
-  await retryIsDue(deps, exec, call.key, dueAtMs);
+  const dueAtMs = await saveFailedAttempt(deps, call, { failure: end.failure, attempt, durationMs, dueInMs: next.dueInMs });
+  await retryIsDue(deps, call.exec, call.key, dueAtMs);
   return null;
 }
 
@@ -113,20 +122,20 @@ function failed(
   failure: Failure,
   attempt: number,
   durationMs: number,
-): Parameters<typeof endCall>[3] {
+): CallEnd {
   return { outcome, text: failureText(failure), value: failure, attempt, durationMs };
 }
 
 /** The failure and the next due time are one row (P10). */
 function saveFailedAttempt(
   deps: Deps,
-  exec: Execution,
   call: Call,
   failed: { readonly failure: Failure; readonly attempt: number; readonly durationMs: number; readonly dueInMs: number },
-): Promise<number | null> {
+): Promise<number> {
   const { failure, attempt, durationMs, dueInMs } = failed;
-  const fields = { key: call.key, kind: call.kind, state: "failed", attempt, error: failureText(failure), durationMs } as const;
-  return new Promise((resolve) => saveAttempt(deps, exec, { ...fields, due: { inMs: dueInMs } }, resolve));
+  const row = { key: call.key, kind: call.kind, attempt, error: failureText(failure), durationMs };
+  const write = { attempt: { ...row, state: "failed" }, dueInMs } as const;
+  return new Promise((resolve) => saveAttempt(deps, call.exec, write, resolve));
 }
 
 function retryIsDue(deps: Deps, exec: Execution, key: string, dueAtMs: number | null): Promise<void> {
@@ -137,18 +146,19 @@ function retryIsDue(deps: Deps, exec: Execution, key: string, dueAtMs: number | 
 }
 
 /** A recorded call answers without running anything. Asking for another kind means that the code has changed: nothing is written past it. */
-function replay(deps: Deps, exec: Execution, call: Call, checkpoint: Checkpoint): void {
-  if (checkpoint.kind !== call.kind) return exec.stop({ kind: "stuck", error: failureText(diverged(exec, call, checkpoint)) });
+function replay(deps: Deps, call: Call, checkpoint: Checkpoint): void {
+  const { exec } = call;
+  if (checkpoint.kind !== call.kind) return exec.stop({ kind: "stuck", error: failureText(diverged(call, checkpoint)) });
   exec.recorded.delete(call.key);
   exec.open.set(call.key, call);
   const failed = checkpoint.outcome === "failed" || checkpoint.outcome === "cancelled";
   const value = failed ? parseFailure(checkpoint.value) : decode(checkpoint.value);
-  if (checkpoint.compensable) rememberCompensation(exec, call, checkpoint.seq, value);
-  queueDelivery(deps, exec, checkpoint.seq, () => settleCall(exec, call, checkpoint.outcome, value));
+  if (checkpoint.compensable) rememberCompensation(call, checkpoint.seq, value);
+  queueDelivery(deps, exec, checkpoint.seq, () => settleCall(call, checkpoint.outcome, value));
 }
 
-function settleCall(exec: Execution, call: Call, outcome: StepOutcome, value: unknown): void {
-  exec.open.delete(call.key);
+function settleCall(call: Call, outcome: StepOutcome, value: unknown): void {
+  call.exec.open.delete(call.key);
   const failed = outcome === "failed" || outcome === "cancelled";
   const result = failed ? toError(value as Failure) : value;
   if (call.config.settled) return call.resolve(failed ? { ok: false, error: result } : { ok: true, value: result });
@@ -156,19 +166,15 @@ function settleCall(exec: Execution, call: Call, outcome: StepOutcome, value: un
   call.resolve(result);
 }
 
-function rememberCompensation(exec: Execution, call: Call, seq: number, value: unknown): void {
+function rememberCompensation(call: Call, seq: number, value: unknown): void {
   const { compensate } = call.config;
   if (compensate === null) return;
   const undo = compensate.undo as (value: unknown, step: unknown) => unknown;
-  exec.compensations.set(call.key, { key: call.key, seq, retry: compensate.retry, undo: (step) => undo(value, step) });
+  call.exec.compensations.set(call.key, { key: call.key, seq, retry: compensate.retry, undo: (step) => undo(value, step) });
 }
 
-function isLost(end: AttemptEnd): boolean {
-  return end.kind === "failure" && end.abortedFor === "lost";
-}
-
-function diverged(exec: Execution, call: Call, checkpoint: Checkpoint): Failure {
-  const what = `"${call.key}" of ${runName(exec)} was recorded as a ${checkpoint.kind}, but the code now asks for a ${call.kind}.`;
+function diverged(call: Call, checkpoint: Checkpoint): Failure {
+  const what = `"${call.key}" of ${runName(call.exec)} was recorded as a ${checkpoint.kind}, but the code now asks for a ${call.kind}.`;
   const error = new StepwellError("REPLAY_DIVERGED", what, { details: { key: call.key, expected: checkpoint.kind, got: call.kind } });
   return toFailure(error);
 }

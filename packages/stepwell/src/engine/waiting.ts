@@ -6,7 +6,7 @@
 import { decode, encode } from "../model/json.ts";
 import type { InboxItem } from "../model/inbox.ts";
 import type { Deps } from "./deps.ts";
-import { type Execution, scheduleIdleCheck } from "./execution.ts";
+import { scheduleIdleCheck } from "./execution.ts";
 import { takeFromInbox } from "./inbox.ts";
 import { saveAttempt } from "./record.ts";
 import { type Call, endCall } from "./steps.ts";
@@ -16,9 +16,10 @@ const WAITED = { outcome: "completed", attempt: 1, durationMs: 0 } as const;
 
 /** A durable timer. */
 export function performSleep(durationMs: number): Call["perform"] {
-  return (deps, exec, call) => {
-    beginWait(deps, exec, call, durationMs, (dueAtMs) => {
-      const fire = (): void => endCall(deps, exec, call, { ...WAITED, ...encode(undefined) });
+  return (deps, call) => {
+    const { exec } = call;
+    beginWait(deps, call, durationMs, (dueAtMs) => {
+      const fire = (): void => endCall(deps, call, { ...WAITED, ...encode(undefined) });
       exec.waits.set(call.key, { kind: "timer", key: call.key, name: call.key, dueAtMs, fire });
       scheduleIdleCheck(deps.host, exec);
     });
@@ -27,12 +28,13 @@ export function performSleep(durationMs: number): Call["perform"] {
 
 /** The next unconsumed signal of that name; `timeoutMs` null: however long it takes. */
 export function performWaitFor(name: string, timeoutMs: number | null): Call["perform"] {
-  return (deps, exec, call) => {
+  return (deps, call) => {
+    const { exec } = call;
     const wanted = { kind: "signal", key: call.key, name } as const;
-    const fire = (item: InboxItem | null): void => endWaitFor(deps, exec, call, item);
+    const fire = (item: InboxItem | null): void => endWaitFor(deps, call, item);
     const early = takeFromInbox(exec, wanted);
     if (early !== null) return fire(early);
-    beginWait(deps, exec, call, timeoutMs, (dueAtMs) => {
+    beginWait(deps, call, timeoutMs, (dueAtMs) => {
       const arrived = takeFromInbox(exec, wanted);
       if (arrived !== null) return fire(arrived);
       exec.waits.set(call.key, { ...wanted, dueAtMs, fire });
@@ -42,28 +44,27 @@ export function performWaitFor(name: string, timeoutMs: number | null): Call["pe
 }
 
 /** The host's clock, once. */
-export function performNow(deps: Deps, exec: Execution, call: Call): void {
-  endCall(deps, exec, call, { ...WAITED, ...encode(new Date(deps.host.nowMs())) });
+export function performNow(deps: Deps, call: Call): void {
+  endCall(deps, call, { ...WAITED, ...encode(new Date(deps.host.nowMs())) });
 }
 
 /** The payload stands encoded in the inbox and is stored as it is, inside the answer. */
-function endWaitFor(deps: Deps, exec: Execution, call: Call, item: InboxItem | null): void {
-  if (item === null) return endCall(deps, exec, call, { ...WAITED, ...encode({ ok: false, reason: "timeout" }) });
+function endWaitFor(deps: Deps, call: Call, item: InboxItem | null): void {
+  if (item === null) return endCall(deps, call, { ...WAITED, ...encode({ ok: false, reason: "timeout" }) });
   const text = `{"ok":true,"value":${item.payload}}`;
-  endCall(deps, exec, call, { ...WAITED, text, value: decode(text) }, item);
+  endCall(deps, call, { ...WAITED, text, value: decode(text) }, item);
 }
 
 /** Store the beginning of a wait, unless an earlier execution did; then go on with the moment when it is due. */
 function beginWait(
   deps: Deps,
-  exec: Execution,
   call: Call,
   durationMs: number | null,
   begun: (dueAtMs: number | null) => void,
 ): void {
-  const earlier = exec.attempts.get(call.key);
+  const earlier = call.exec.attempts.get(call.key);
   if (earlier !== undefined) return begun(earlier.dueAtMs);
   if (durationMs === null) return begun(null);
-  const fields = { key: call.key, kind: call.kind, state: "waiting", attempt: 1, error: null, durationMs: 0 } as const;
-  saveAttempt(deps, exec, { ...fields, due: { inMs: durationMs } }, begun);
+  const row = { key: call.key, kind: call.kind, attempt: 1, error: null, durationMs: 0 };
+  saveAttempt(deps, call.exec, { attempt: { ...row, state: "waiting" }, dueInMs: durationMs }, begun);
 }
