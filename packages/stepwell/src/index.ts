@@ -18,7 +18,14 @@ export { openEngine, type StoreOption } from "./engine/open.ts";
 export type { Engine, EngineOptions, StartOptions, WorkOptions } from "./engine/engine.ts";
 export type { DecodedEvent, RunHandle, RunOutcome, RunStatus, SignalOptions } from "./engine/handle.ts";
 export type { LogEntry } from "./engine/deps.ts";
-export { ERROR_CODES, type ErrorCode, PermanentError, RetryableError, RunFailed, StepwellError } from "./model/errors.ts";
+export {
+  ERROR_CODES,
+  type ErrorCode,
+  PermanentError,
+  RetryableError,
+  RunFailed,
+  StepwellError,
+} from "./model/errors.ts";
 export type { StepName } from "./model/key.ts";
 export type { Duration } from "./model/duration.ts";
 export type { RetryOptions } from "./model/retry.ts";

@@ -56,7 +56,7 @@ export async function shapeFailure(
   const shape = findHandler(call.config, failure) ?? (final ? call.config.fallback : null);
   if (shape === null) return null;
   const untimed = { ...call, config: { ...call.config, timeoutMs: null } };
-  return runAttempt(deps, untimed, () => shape(toError(failure) as StepError), 1);
+  return runAttempt(deps, untimed, () => shape(toError(failure)), 1);
 }
 
 /** Names the step wherever its code shows up: in errors about ctx calls inside it, and in strays. */
@@ -112,7 +112,9 @@ function timed(
   const { timeoutMs, where } = config;
   return new Promise((resolve, reject) => {
     const cancel = deps.host.timer(timeoutMs ?? 0, () => {
-      const error = new StepwellError("STEP_TIMEOUT", `${where} took longer than ${timeoutMs} ms.`, { details: { timeoutMs } });
+      const error = new StepwellError("STEP_TIMEOUT", `${where} took longer than ${timeoutMs} ms.`, {
+        details: { timeoutMs },
+      });
       step.abort("timeout", error);
       reject(error);
     });

@@ -15,9 +15,7 @@ import type { StepContext } from "./handler.ts";
 export type StepError = Error & { readonly code?: string; readonly details?: unknown };
 
 /** What `settle` resolves to. */
-export type Settled<O> =
-  | { readonly ok: true; readonly value: O }
-  | { readonly ok: false; readonly error: StepError };
+export type Settled<O> = { readonly ok: true; readonly value: O } | { readonly ok: false; readonly error: StepError };
 
 /** Handlers by `error.code`, else by `error.name`. */
 export type ErrorHandlers = Readonly<Record<string, (error: StepError) => unknown>>;
@@ -95,7 +93,7 @@ export function openChain(
   Object.setPrototypeOf(promise, CHAIN);
   (promise as unknown as Configured)[CONFIG] = config;
   promise.then(undefined, ignore);
-  READY.then(() => {
+  void READY.then(() => {
     config.begun = true;
     begin(...ends);
   });
@@ -108,7 +106,7 @@ const READY = Promise.resolve();
 const ignore = (): void => {};
 
 /** Methods of all chains. Its parent is Promise.prototype, so that a chain is a Promise for `await` and for lint. */
-const CHAIN: object = Object.create(Promise.prototype, {
+const CHAIN = Object.create(Promise.prototype, {
   retry: method((config, options: RetryOptions | number) => {
     config.retry = parseRetry(options, config.retry, config.where);
   }),
@@ -125,7 +123,7 @@ const CHAIN: object = Object.create(Promise.prototype, {
   settle: method((config) => {
     config.settled = true;
   }),
-});
+}) as object;
 
 function method<A extends unknown[]>(configure: (config: CallConfig, ...args: A) => void): PropertyDescriptor {
   return {

@@ -63,7 +63,12 @@ async function startChild(
   let prepared: Prepared;
   try {
     const parent = { rowId: exec.run.rowId, key: call.key, awaited: child.awaited };
-    prepared = await prepareRun(deps, child.workflow, child.input, { id, hashed: false, actor: exec.run.actor, parent });
+    prepared = await prepareRun(deps, child.workflow, child.input, {
+      id,
+      hashed: false,
+      actor: exec.run.actor,
+      parent,
+    });
   } catch (thrown) {
     return failCall(deps, call, toFailure(thrown));
   }
@@ -98,12 +103,7 @@ async function endAwaited(deps: Deps, call: Call, name: string, item: InboxItem)
   endCall(deps, call, { ...ENDED, outcome: "completed", text: value, value: decode(value) }, item);
 }
 
-async function failCall(
-  deps: Deps,
-  call: Call,
-  failure: Failure,
-  consumes: InboxItem | null = null,
-): Promise<void> {
+async function failCall(deps: Deps, call: Call, failure: Failure, consumes: InboxItem | null = null): Promise<void> {
   const shaped = await shapeFailure(deps, call, failure, true);
   if (isGone(call.exec)) return;
   const ended =

@@ -4,8 +4,8 @@
  *
  *   G1. One flush at a time; writes are stored in the order they were submitted, so
  *       a run never has writes in two unacknowledged flushes.
- *   G2. A flush whose outcome is unknown is submitted again, unchanged, until it is
- *       known (P1). Every write is guarded, so that a second time changes nothing.
+ *   G2. A flush whose outcome is unknown is submitted again, ahead of anything newer, until
+ *       it is known (P1). Every write is guarded, so that a second time changes nothing.
  *   G3. After a definite failure outsiders (start, signal, cancel) get the error;
  *       the writes of running runs are kept and tried again: a full disk fails no run.
  *   G4. No artificial delay: a flush begins in the next macrotask after its first write.
@@ -39,6 +39,9 @@ const RETRY_MS_MAX = 1_000;
 
 type Entry = { readonly write: Write; readonly answered: Answered };
 
+/** When the next flush may be tried. */
+type Next = { readonly kind: "now" } | { readonly kind: "later"; readonly inMs: number };
+
 type State = {
   queue: Entry[];
   scheduled: boolean;
@@ -51,7 +54,7 @@ type State = {
 /** Open the group commit of `store`. */
 export function openCommitter(host: Host, store: Store): Committer {
   const state: State = { queue: [], scheduled: false, failures: 0, flushes: 0, closed: false, idlers: [] };
-  const flush = (): void => void flushQueue(host, store, state, flush);
+  const flush = (): void => void flushQueue(host, store, state).then((next) => schedule(host, state, flush, next));
   return {
     submit: (write, answered) => {
       if (state.closed) return answered(closedAnswer());
@@ -70,8 +73,15 @@ export function openCommitter(host: Host, store: Store): Committer {
   };
 }
 
-/** `scheduled` stays true from the first submit until the queue is empty, which is what makes G1 hold. Never rejects. */
-async function flushQueue(host: Host, store: Store, state: State, again: () => void): Promise<void> {
+/** `scheduled` stays true from the first submit until the queue is empty, which is what makes G1 hold. */
+function schedule(host: Host, state: State, flush: () => void, next: Next): void {
+  if (state.queue.length > 0) return next.kind === "now" ? host.defer(flush) : void host.timer(next.inMs, flush);
+  state.scheduled = false;
+  for (const idler of state.idlers.splice(0)) idler();
+}
+
+/** Store one batch and answer it; tells when the next may be tried. Never rejects. */
+async function flushQueue(host: Host, store: Store, state: State): Promise<Next> {
   const batch = state.queue.length <= FLUSH_WRITES_MAX ? state.queue : state.queue.slice(0, FLUSH_WRITES_MAX);
   state.queue = batch === state.queue ? [] : state.queue.slice(FLUSH_WRITES_MAX);
   let results: readonly WriteResult[];
@@ -81,25 +91,23 @@ async function flushQueue(host: Host, store: Store, state: State, again: () => v
       host.nowMs(),
     );
   } catch (error) {
-    return retryLater(host, state, batch, toStoreError(error), again);
+    keepOrRefuse(state, batch, toStoreError(error));
+    const delayMs = Math.min(RETRY_MS_MIN * 2 ** state.failures, RETRY_MS_MAX);
+    state.failures += 1;
+    return { kind: "later", inMs: delayMs * (0.5 + host.random() / 2) };
   }
   state.failures = 0;
   state.flushes += 1;
   for (let index = 0; index < batch.length; index += 1) batch[index]!.answered(results[index]!);
-  if (state.queue.length > 0) return host.defer(again);
-  state.scheduled = false;
-  for (const idler of state.idlers.splice(0)) idler();
+  return { kind: "now" };
 }
 
-function retryLater(host: Host, state: State, batch: Entry[], error: StepwellError, again: () => void): void {
-  const unknown = error.code === "STORE_OUTCOME_UNKNOWN";
-  const kept = unknown ? batch : batch.filter((entry) => isOwned(entry.write));
-  if (state.closed) for (const entry of kept.splice(0)) entry.answered({ kind: "refused", error });
-  if (!unknown) for (const entry of batch) if (!isOwned(entry.write)) entry.answered({ kind: "refused", error });
-  state.queue = [...kept, ...state.queue];
-  const delayMs = Math.min(RETRY_MS_MIN * 2 ** state.failures, RETRY_MS_MAX);
-  state.failures += 1;
-  host.timer(delayMs * (0.5 + host.random() / 2), again);
+/** G2 and G3: what is kept goes before what came meanwhile. */
+function keepOrRefuse(state: State, batch: readonly Entry[], error: StepwellError): void {
+  const keep = (entry: Entry): boolean =>
+    !state.closed && (error.code === "STORE_OUTCOME_UNKNOWN" || isOwned(entry.write));
+  state.queue = [...batch.filter(keep), ...state.queue];
+  for (const entry of batch) if (!keep(entry)) entry.answered({ kind: "refused", error });
 }
 
 /** Writes about a run that this worker executes are its memory and must not be dropped. */

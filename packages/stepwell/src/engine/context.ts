@@ -27,7 +27,12 @@ export function openContext(deps: Deps, exec: Execution): Ctx {
   const { namespace, name, version } = exec.workflow;
   const call = (key: string, kind: Call["kind"], perform: Call["perform"]): Promise<unknown> => {
     const asked = askFor(deps, exec, key);
-    return openCall(deps, exec, { key: asked, kind, perform, config: newCallConfig(`"${asked}"`, RETRY_DEFAULT, null) });
+    return openCall(deps, exec, {
+      key: asked,
+      kind,
+      perform,
+      config: newCallConfig(`"${asked}"`, RETRY_DEFAULT, null),
+    });
   };
   const child = (workflow: Workflow, input: unknown, id: string | null = null) => ({ workflow, input, id });
   const ctx: Untyped = {
@@ -52,13 +57,15 @@ export function openContext(deps: Deps, exec: Execution): Ctx {
     uuid: (label: string) => dice(exec, `uuid/${label}`).uuid(),
     random: (label: string) => dice(exec, `random/${label}`).next(),
     progress: (value: unknown) => showProgress(deps, exec, value),
-    log: (message: string, fields = {}) => log(deps, exec, message, fields as Readonly<Record<string, unknown>>),
+    log: (message: string, fields = {}) => log(deps, exec, message, fields),
   };
   return ctx as Ctx;
 }
 
 /** Same members as Ctx, whose generics the implementation neither needs nor can express. */
-type Untyped = { readonly [K in keyof Ctx]: Ctx[K] extends (...args: never[]) => unknown ? (...args: never[]) => unknown : Ctx[K] };
+type Untyped = {
+  readonly [K in keyof Ctx]: Ctx[K] extends (...args: never[]) => unknown ? (...args: never[]) => unknown : Ctx[K];
+};
 
 type StepArguments = readonly [first: StepName | Handler, second: unknown, third?: unknown];
 type WaitForOptions = { readonly timeout?: number | string; readonly name?: string };
@@ -67,7 +74,8 @@ type WaitForOptions = { readonly timeout?: number | string; readonly name?: stri
 function step(deps: Deps, exec: Execution, [first, second, third]: StepArguments): Promise<unknown> {
   if (isHandler(first)) return stepOf(deps, exec, first.name, { work: handlerWork(first, second), handler: first });
   if (isHandler(second)) return stepOf(deps, exec, first, { work: handlerWork(second, third), handler: second });
-  if (typeof second !== "function") throw new StepwellError("OPTION_INVALID", `step "${String(first)}" got no function.`);
+  if (typeof second !== "function")
+    throw new StepwellError("OPTION_INVALID", `step "${String(first)}" got no function.`);
   return stepOf(deps, exec, first, { work: second as StepWork, handler: null });
 }
 

@@ -10,7 +10,14 @@ import type { RunState } from "../model/run.ts";
 import type { Store } from "../store/store.ts";
 import { openCommitter } from "./commit.ts";
 import type { Deps, LogEntry, Settings, WorkerDoor } from "./deps.ts";
-import { type ActorOption, openHandle, type RunHandle, type RunStatus, type SignalOptions, toStatus } from "./handle.ts";
+import {
+  type ActorOption,
+  openHandle,
+  type RunHandle,
+  type RunStatus,
+  type SignalOptions,
+  toStatus,
+} from "./handle.ts";
 import type { Host } from "./host.ts";
 import { openRegistry } from "./registry.ts";
 import type { Signal } from "./signal.ts";
@@ -104,7 +111,7 @@ export type Engine = {
 /** Open an engine on a store and a host; `openEngine` chooses both by URL. */
 export async function openEngineOn(store: Store, host: Host, options: EngineOptions = {}): Promise<Engine> {
   const settings = toSettings(host, options);
-  const registry = openRegistry(store, (options.workflows ?? []) as readonly Workflow[]);
+  const registry = openRegistry(store, options.workflows ?? []);
   const seat: Seat = { worker: null, undo: [], closing: null };
   const deps: Deps = Object.freeze({
     host,
@@ -143,23 +150,25 @@ function engineCalls(deps: Deps, seat: Seat): Engine {
   const get = async (workflow: Workflow | string, id: string): Promise<RunHandle> => {
     const ref = { ...nameOf(workflow), id };
     const run = await deps.store.findRun(ref);
-    if (run === null) throw new StepwellError("RUN_NOT_FOUND", `there is no run "${id}" of ${ref.namespace}/${ref.name}.`);
+    if (run === null)
+      throw new StepwellError("RUN_NOT_FOUND", `there is no run "${id}" of ${ref.namespace}/${ref.name}.`);
     return openHandle(deps, ref, run.rowId);
   };
   const handleOf = (workflow: Workflow | string, id: string): RunHandle =>
     openHandle(deps, { ...nameOf(workflow), id }, null);
   const close = (): Promise<void> => (seat.closing ??= closeEngine(deps, seat));
   return {
-    start: ((workflow: Workflow | string, input?: unknown, start: StartOptions = {}) =>
-      startRun(deps, workflow, input, start)) as Engine["start"],
-    get: get as Engine["get"],
+    start: (workflow: Workflow | string, input?: unknown, start: StartOptions = {}) =>
+      startRun(deps, workflow, input, start),
+    get,
     list: (filter = {}) => listRuns(deps, filter),
     signal: ((workflow: Workflow, id: string, ...rest: Parameters<RunHandle["signal"]>) =>
       handleOf(workflow, id).signal(...rest)) as Engine["signal"],
     cancel: (workflow, id, options) => handleOf(workflow as Workflow | string, id).cancel(options),
     work: (options) => startWorking(deps, seat, options ?? {}, close),
     drain: async (options = {}) => {
-      const graceMs = options.grace === undefined ? deps.settings.graceMs : parseDuration(options.grace, "grace of drain");
+      const graceMs =
+        options.grace === undefined ? deps.settings.graceMs : parseDuration(options.grace, "grace of drain");
       await seat.worker?.drain(graceMs);
     },
     close,
@@ -168,7 +177,12 @@ function engineCalls(deps: Deps, seat: Seat): Engine {
   };
 }
 
-async function startRun(deps: Deps, named: Workflow | string, input: unknown, options: StartOptions): Promise<RunHandle> {
+async function startRun(
+  deps: Deps,
+  named: Workflow | string,
+  input: unknown,
+  options: StartOptions,
+): Promise<RunHandle> {
   const workflow = typeof named === "string" ? registered(deps, named) : named;
   checkKeys("options of start", options, ["id", "actor"]);
   const start = { id: options.id ?? null, hashed: true, actor: options.actor ?? deps.settings.actor, parent: null };
@@ -239,7 +253,8 @@ function nameOf(workflow: Workflow | string): { readonly namespace: string; read
 
 function toSettings(host: Host, options: EngineOptions): Settings {
   checkKeys("options of openEngine", options, OPTIONS);
-  const ms = (value: Duration | undefined, standard: Duration, where: string): number => parseDuration(value ?? standard, where);
+  const ms = (value: Duration | undefined, standard: Duration, where: string): number =>
+    parseDuration(value ?? standard, where);
   const work = typeof options.work === "object" ? options.work : {};
   return Object.freeze({
     actor: options.actor ?? `process:${host.describeProcess().name}`,

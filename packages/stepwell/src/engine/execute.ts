@@ -81,8 +81,10 @@ function applied(deps: Deps, exec: Execution, transition: Transition, result: Wr
   exec.cancelTimer?.();
   exec.leave("over");
   if (result.kind === "posted") deps.worker.receive(result);
-  if (transition.kind === "complete") return deps.watchers.tell(exec.run.rowId, { state: "completed", value: transition.output });
-  if (transition.kind === "fail") return deps.watchers.tell(exec.run.rowId, { state: "failed", value: transition.error });
+  if (transition.kind === "complete")
+    return deps.watchers.tell(exec.run.rowId, { state: "completed", value: transition.output });
+  if (transition.kind === "fail")
+    return deps.watchers.tell(exec.run.rowId, { state: "failed", value: transition.error });
   if (transition.kind === "cancel") deps.watchers.tell(exec.run.rowId, { state: "cancelled", value: transition.error });
   if (transition.kind === "release") deps.worker.nudge();
 }

@@ -207,4 +207,3 @@ export function loseExecution(exec: Execution, error: unknown): void {
   abortSteps(exec, "lost", error);
   if (heldSlot) exec.leave("lost");
 }
-

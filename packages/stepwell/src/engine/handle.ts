@@ -97,8 +97,8 @@ export function openHandle<Output>(deps: Deps, ref: RunRef, rowId: number | null
       const events = await deps.store.listHistory((await getRun(deps, ref)).rowId);
       return events.map(decodeEvent);
     },
-    signal: ((signal: Signal<unknown, unknown>, payload?: unknown, options: SignalOptions = {}) =>
-      sendSignal(deps, ref, signal, payload, options)) as RunHandle["signal"],
+    signal: ((signal: Signal, payload?: unknown, options: SignalOptions = {}) =>
+      sendSignal(deps, ref, { signal, payload }, options)) as RunHandle["signal"],
     cancel: (options = {}) => {
       const { text: payload } = encode(options.reason ?? "");
       return post(deps, ref, { kind: "cancel", name: "", payload, ...sender(deps, options) });
@@ -135,11 +135,12 @@ export function toStatus(run: Run): RunStatus {
 async function sendSignal(
   deps: Deps,
   ref: RunRef,
-  signal: Signal<unknown, unknown>,
-  raw: unknown,
+  sent: { readonly signal: Signal; readonly payload: unknown },
   options: SignalOptions,
 ): Promise<void> {
-  const checked = signal.payload === undefined ? { ok: true as const, value: raw } : await validate(signal.payload, raw);
+  const { signal, payload: raw } = sent;
+  const checked =
+    signal.payload === undefined ? { ok: true as const, value: raw } : await validate(signal.payload, raw);
   if (!checked.ok) {
     const what = `payload of signal "${signal.name}" does not fit its schema: ${issuesText(checked.issues)}.`;
     throw new StepwellError("SIGNAL_INVALID", what, { details: { issues: checked.issues } });
@@ -163,7 +164,9 @@ function post(deps: Deps, to: RunRef, item: NewInboxItem): Promise<void> {
       }
       if (result.kind === "unknown_run") return reject(notFound(to));
       if (result.kind === "ended") return item.kind === "cancel" ? resolve() : reject(hasEnded(to, result.state));
-      reject(result.kind === "refused" ? result.error : new StepwellError("STORE_FAILED", `odd answer "${result.kind}".`));
+      reject(
+        result.kind === "refused" ? result.error : new StepwellError("STORE_FAILED", `odd answer "${result.kind}".`),
+      );
     });
   });
 }
@@ -187,7 +190,8 @@ async function awaitEnd(deps: Deps, ref: RunRef, knownRowId: number | null): Pro
     const look = async (): Promise<void> => {
       try {
         const run = await getRun(deps, ref);
-        if (isTerminal(run.state)) return done({ state: run.state, value: (run.state === "completed" ? run.output : run.error) ?? "null" });
+        if (isTerminal(run.state))
+          return done({ state: run.state, value: (run.state === "completed" ? run.output : run.error) ?? "null" });
         arm();
       } catch (error) {
         cancelTimer();

@@ -30,14 +30,28 @@ export type LeaseEvents = {
   readonly freed: () => void;
 };
 
-type State = { workerId: number; renewedAtMs: number; dropped: boolean; stopped: boolean; waiters: (() => void)[]; cancel: () => void };
+type State = {
+  workerId: number;
+  renewedAtMs: number;
+  dropped: boolean;
+  stopped: boolean;
+  waiters: (() => void)[];
+  cancel: () => void;
+};
 
 /** Register a worker and keep its lease; takes over from dead ones at once and at every renewal. */
 export async function openLease(deps: Omit<Deps, "worker">, events: LeaseEvents): Promise<Lease> {
   const { host, store, settings } = deps;
   const startedMs = host.monotonicMs();
   const workerId = await store.registerWorker(host.describeProcess(), settings.leaseMs, host.nowMs());
-  const state: State = { workerId, renewedAtMs: startedMs, dropped: false, stopped: false, waiters: [], cancel: () => {} };
+  const state: State = {
+    workerId,
+    renewedAtMs: startedMs,
+    dropped: false,
+    stopped: false,
+    waiters: [],
+    cancel: () => {},
+  };
   await takeOver(deps, state, events);
   scheduleRenewal(deps, state, events);
   return {
@@ -96,7 +110,8 @@ async function takeOver(deps: Omit<Deps, "worker">, state: State, events: LeaseE
   let freed = 0;
   for (const worker of await store.listWorkers()) {
     if (worker.workerId === state.workerId) continue;
-    const dead = worker.state === "dead" || (await store.buryWorker(worker.workerId, host.isGone(worker), host.nowMs()));
+    const dead =
+      worker.state === "dead" || (await store.buryWorker(worker.workerId, host.isGone(worker), host.nowMs()));
     if (!dead) continue;
     freed += await store.releaseRuns(worker.workerId, host.nowMs());
     await store.retireWorker(worker.workerId);

@@ -33,7 +33,8 @@ export function mapItems(
   const begin = (index: number): Promise<unknown> =>
     beginItem(deps, exec, { key: keys[index]!, item: items[index], config, work: map.work });
   const limit = map.options.concurrency ?? items.length;
-  if (!(limit >= 1) && items.length > 0) throw new StepwellError("OPTION_INVALID", `concurrency of ${where} must be at least 1.`);
+  if (!(limit >= 1) && items.length > 0)
+    throw new StepwellError("OPTION_INVALID", `concurrency of ${where} must be at least 1.`);
   return openChain(config, (resolve, reject) => void sideBySide(items.length, limit, begin).then(resolve, reject));
 }
 
@@ -52,7 +53,9 @@ function toConfig(where: string, options: MapOptions<unknown>, handler: Handler 
   const attempts = options.attempts === undefined ? {} : { attempts: options.attempts };
   const retry = parseRetry({ ...options.retry, ...attempts }, handler?.retry ?? RETRY_DEFAULT, where);
   const timeoutMs =
-    options.timeout === undefined ? (handler?.timeoutMs ?? null) : parseDuration(options.timeout, `timeout of ${where}`);
+    options.timeout === undefined
+      ? (handler?.timeoutMs ?? null)
+      : parseDuration(options.timeout, `timeout of ${where}`);
   return newCallConfig(where, retry, timeoutMs);
 }
 

@@ -49,7 +49,9 @@ export function saveAttempt(
 
 /** Add a line to the history; nobody waits for it. `value` is encoded. */
 export function saveNote(deps: Deps, exec: Execution, note: NoteKind, value: string): void {
-  submit(deps, exec, { kind: "note", owner: exec.owner, note, value, seq: nextSeq(exec, null) }, () => quieten(deps, exec));
+  submit(deps, exec, { kind: "note", owner: exec.owner, note, value, seq: nextSeq(exec, null) }, () =>
+    quieten(deps, exec),
+  );
 }
 
 /** Overwrite the run's progress; nobody waits for it. */

@@ -109,20 +109,21 @@ async function judge(
   if (stopped) return failed("cancelled", end.failure, attempt, durationMs);
   const next = afterFailure(call.config.retry, attempt, end.failure, deps.host.random());
   const shaped = await shapeFailure(deps, call, end.failure, next.kind === "final");
-  if (shaped?.kind === "value") return { outcome: "handled", text: shaped.text, value: shaped.value, attempt, durationMs };
+  if (shaped?.kind === "value")
+    return { outcome: "handled", text: shaped.text, value: shaped.value, attempt, durationMs };
   if (shaped?.kind === "failure") return failed("failed", shaped.failure, attempt, durationMs);
   if (next.kind === "final") return failed("failed", end.failure, attempt, durationMs);
-  const dueAtMs = await saveFailedAttempt(deps, call, { failure: end.failure, attempt, durationMs, dueInMs: next.dueInMs });
+  const dueAtMs = await saveFailedAttempt(deps, call, {
+    failure: end.failure,
+    attempt,
+    durationMs,
+    dueInMs: next.dueInMs,
+  });
   await retryIsDue(deps, call.exec, call.key, dueAtMs);
   return null;
 }
 
-function failed(
-  outcome: StepOutcome,
-  failure: Failure,
-  attempt: number,
-  durationMs: number,
-): CallEnd {
+function failed(outcome: StepOutcome, failure: Failure, attempt: number, durationMs: number): CallEnd {
   return { outcome, text: failureText(failure), value: failure, attempt, durationMs };
 }
 
@@ -130,7 +131,12 @@ function failed(
 function saveFailedAttempt(
   deps: Deps,
   call: Call,
-  failed: { readonly failure: Failure; readonly attempt: number; readonly durationMs: number; readonly dueInMs: number },
+  failed: {
+    readonly failure: Failure;
+    readonly attempt: number;
+    readonly durationMs: number;
+    readonly dueInMs: number;
+  },
 ): Promise<number> {
   const { failure, attempt, durationMs, dueInMs } = failed;
   const row = { key: call.key, kind: call.kind, attempt, error: failureText(failure), durationMs };
@@ -148,7 +154,8 @@ function retryIsDue(deps: Deps, exec: Execution, key: string, dueAtMs: number | 
 /** A recorded call answers without running anything. Asking for another kind means that the code has changed: nothing is written past it. */
 function replay(deps: Deps, call: Call, checkpoint: Checkpoint): void {
   const { exec } = call;
-  if (checkpoint.kind !== call.kind) return exec.stop({ kind: "stuck", error: failureText(diverged(call, checkpoint)) });
+  if (checkpoint.kind !== call.kind)
+    return exec.stop({ kind: "stuck", error: failureText(diverged(call, checkpoint)) });
   exec.recorded.delete(call.key);
   exec.open.set(call.key, call);
   const failed = checkpoint.outcome === "failed" || checkpoint.outcome === "cancelled";
@@ -170,12 +177,19 @@ function rememberCompensation(call: Call, seq: number, value: unknown): void {
   const { compensate } = call.config;
   if (compensate === null) return;
   const undo = compensate.undo as (value: unknown, step: unknown) => unknown;
-  call.exec.compensations.set(call.key, { key: call.key, seq, retry: compensate.retry, undo: (step) => undo(value, step) });
+  call.exec.compensations.set(call.key, {
+    key: call.key,
+    seq,
+    retry: compensate.retry,
+    undo: (step) => undo(value, step),
+  });
 }
 
 function diverged(call: Call, checkpoint: Checkpoint): Failure {
   const what = `"${call.key}" of ${runName(call.exec)} was recorded as a ${checkpoint.kind}, but the code now asks for a ${call.kind}.`;
-  const error = new StepwellError("REPLAY_DIVERGED", what, { details: { key: call.key, expected: checkpoint.kind, got: call.kind } });
+  const error = new StepwellError("REPLAY_DIVERGED", what, {
+    details: { key: call.key, expected: checkpoint.kind, got: call.kind },
+  });
   return toFailure(error);
 }
 

@@ -29,7 +29,12 @@ export async function prepareRun(
   deps: Deps,
   workflow: Workflow,
   raw: unknown,
-  start: { readonly id: string | null; readonly hashed: boolean; readonly actor: string; readonly parent: Parent | null },
+  start: {
+    readonly id: string | null;
+    readonly hashed: boolean;
+    readonly actor: string;
+    readonly parent: Parent | null;
+  },
 ): Promise<Prepared> {
   const where = `${workflow.namespace}/${workflow.name}@${workflow.version}`;
   if (start.id !== null) checkRunId(start.id, where);
@@ -83,7 +88,8 @@ function inserted(deps: Deps, prepared: Prepared, workerId: number | null, resul
 /** A start that was submitted twice for an unknown outcome finds its own row: claimed for us, and nobody executes it yet. */
 function settleReservation(deps: Deps, workerId: number | null, run: Run): void {
   if (workerId === null) return;
-  const ours = run.workerId === workerId && run.fence === 1 && run.state === "running" && !deps.worker.executes(run.rowId);
+  const ours =
+    run.workerId === workerId && run.fence === 1 && run.state === "running" && !deps.worker.executes(run.rowId);
   if (ours) deps.worker.begin({ run, nowMs: run.createdAtMs });
   else deps.worker.unreserve();
 }

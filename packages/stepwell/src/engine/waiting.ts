@@ -56,12 +56,7 @@ function endWaitFor(deps: Deps, call: Call, item: InboxItem | null): void {
 }
 
 /** Store the beginning of a wait, unless an earlier execution did; then go on with the moment when it is due. */
-function beginWait(
-  deps: Deps,
-  call: Call,
-  durationMs: number | null,
-  begun: (dueAtMs: number | null) => void,
-): void {
+function beginWait(deps: Deps, call: Call, durationMs: number | null, begun: (dueAtMs: number | null) => void): void {
   const earlier = call.exec.attempts.get(call.key);
   if (earlier !== undefined) return begun(earlier.dueAtMs);
   if (durationMs === null) return begun(null);

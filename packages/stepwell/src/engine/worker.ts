@@ -165,7 +165,7 @@ function beginRun(deps: Deps, state: State, claim: Claim): void {
   const { rowId } = claim.run;
   const lingering = state.lingering.get(rowId);
   state.lingering.delete(rowId);
-  if (lingering !== undefined && lingering.phase === "parked") {
+  if (lingering?.phase === "parked") {
     if (claim.run.fence === lingering.owner.fence + 1) {
       state.executing.set(rowId, lingering);
       return follow(deps, lingering, continueExecution(deps, lingering, claim));

@@ -50,9 +50,10 @@ export type Ctx = {
    * at the same time need names.
    */
   readonly waitFor: {
-    <V>(signal: Signal<never, V>, options: { readonly timeout: Duration; readonly name?: string }): Promise<
-      Received<V> | TimedOut
-    >;
+    <V>(
+      signal: Signal<never, V>,
+      options: { readonly timeout: Duration; readonly name?: string },
+    ): Promise<Received<V> | TimedOut>;
     <V>(signal: Signal<never, V>, options?: { readonly name?: string }): Promise<Received<V>>;
   };
   /** One step per item, by key; results in the order of the items. The chain configures and shapes every item's step. */

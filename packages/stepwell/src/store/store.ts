@@ -26,9 +26,19 @@ export type NowMs = number | null;
 /** One entry of a group commit. Writes of one run are applied in the order given. */
 export type Write =
   /** `claimFor`: insert it already claimed, under fence 1, for that worker. `owner`: the parent's, when a step starts it. */
-  | { readonly kind: "insert_run"; readonly run: NewRun; readonly claimFor: number | null; readonly owner: Owner | null }
+  | {
+      readonly kind: "insert_run";
+      readonly run: NewRun;
+      readonly claimFor: number | null;
+      readonly owner: Owner | null;
+    }
   /** `consumes`: the inbox item that this checkpoint uses up; its consumption has history number `checkpoint.seq - 1`. */
-  | { readonly kind: "checkpoint"; readonly owner: Owner; readonly checkpoint: Checkpoint; readonly consumes: number | null }
+  | {
+      readonly kind: "checkpoint";
+      readonly owner: Owner;
+      readonly checkpoint: Checkpoint;
+      readonly consumes: number | null;
+    }
   /** `dueInMs` is added to the store's clock; `attempt.dueAtMs` is used where it is null. */
   | { readonly kind: "attempt"; readonly owner: Owner; readonly attempt: Attempt; readonly dueInMs: number | null }
   /**
@@ -44,7 +54,13 @@ export type Write =
       readonly consumes: number | null;
       readonly parent: Parent | null;
     }
-  | { readonly kind: "note"; readonly owner: Owner; readonly note: NoteKind; readonly value: string; readonly seq: number }
+  | {
+      readonly kind: "note";
+      readonly owner: Owner;
+      readonly note: NoteKind;
+      readonly value: string;
+      readonly seq: number;
+    }
   /** Overwrites the run's progress. */
   | { readonly kind: "progress"; readonly owner: Owner; readonly value: string }
   | { readonly kind: "post"; readonly to: RunRef; readonly item: NewInboxItem }
@@ -65,7 +81,13 @@ export type WriteResult =
   /** `insert_run` only: a run of that id was there (or our own earlier submission: `run.workerId` and `run.fence` tell). */
   | { readonly kind: "exists"; readonly run: Run }
   /** `post`, and a `transition` that ended an awaited child: the item left, whose inbox, and whether that run must now be claimed. */
-  | { readonly kind: "posted"; readonly atMs: number; readonly rowId: number; readonly item: InboxItem; readonly claimable: boolean }
+  | {
+      readonly kind: "posted";
+      readonly atMs: number;
+      readonly rowId: number;
+      readonly item: InboxItem;
+      readonly claimable: boolean;
+    }
   /** `post` only: no such run, or one that has ended. */
   | { readonly kind: "unknown_run" }
   | { readonly kind: "ended"; readonly state: RunState }

@@ -30,78 +30,16 @@ export type World = {
 
 type Timer = { readonly atMs: number; readonly task: () => void; readonly alive: () => boolean };
 
+type Clock = { nowMs: number; timers: Timer[]; pids: number; readonly gone: Set<number> };
+
 export async function openWorld(): Promise<World> {
-  let now = 1_000_000;
-  let timers: Timer[] = [];
-  let pids = 100;
-  const gone = new Set<number>();
-  const store = await openSqliteStore(":memory:", { clock: () => now });
-  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-  const settle = async (): Promise<void> => {
-    for (let index = 0; index < 60; index += 1) await turn();
-  };
-
-  const openProcess = async (options: EngineOptions = {}, wrap = (s: Store) => s): Promise<Process> => {
-    let alive = true;
-    const pid = ++pids;
-    const real = openHost();
-    const logged: LogEntry[] = [];
-    const describe = () => ({ name: `test:${pid}`, host: "test", bootId: "b", pid, pidNamespace: "n", pidStartedAt: "1" });
-    const host: Host = {
-      ...real,
-      nowMs: () => now,
-      monotonicMs: () => now,
-      random: () => 0.5,
-      defer: (task) => void setImmediate(() => alive && task()),
-      timer: (ms, task) => {
-        const timer = { atMs: now + Math.max(0, ms), task, alive: () => alive };
-        timers.push(timer);
-        return () => void (timers = timers.filter((other) => other !== timer));
-      },
-      describeProcess: describe,
-      isGone: (worker) => gone.has(worker.pid),
-      catchStrays: () => () => {},
-      onShutdown: () => () => {},
-      exit: () => {},
-    };
-    const own: Store = { ...mortal(wrap(store), () => alive), close: () => Promise.resolve() };
-    const engine = await openEngineOn(own, host, { log: (entry) => void logged.push(entry), ...options });
-    return {
-      engine,
-      logged,
-      crash: () => {
-        alive = false;
-        gone.add(pid);
-      },
-    };
-  };
-
-  const advance = async (ms: number): Promise<void> => {
-    const until = now + ms;
-    if (ms > 60_000) {
-      await settle();
-      now = until;
-      const due = timers.filter((timer) => timer.atMs <= until).sort((a, b) => a.atMs - b.atMs);
-      timers = timers.filter((timer) => timer.atMs > until);
-      for (const timer of due) if (timer.alive()) timer.task();
-    }
-    for (;;) {
-      await settle();
-      const next = timers.filter((t) => t.atMs <= until).sort((a, b) => a.atMs - b.atMs)[0];
-      if (next === undefined) break;
-      timers = timers.filter((other) => other !== next);
-      now = Math.max(now, next.atMs);
-      if (next.alive()) next.task();
-    }
-    now = until;
-    await settle();
-  };
-
+  const clock: Clock = { nowMs: 1_000_000, timers: [], pids: 100, gone: new Set() };
+  const store = await openSqliteStore(":memory:", { clock: () => clock.nowMs });
   return {
     store,
-    open: openProcess,
-    advance,
-    nowMs: () => now,
+    open: (options = {}, wrap = (s: Store) => s) => openProcess(clock, wrap(store), options),
+    advance: (ms) => advance(clock, ms),
+    nowMs: () => clock.nowMs,
     settle,
     until: async (done, what = "the condition") => {
       for (let index = 0; index < 5_000; index += 1) {
@@ -111,6 +49,70 @@ export async function openWorld(): Promise<World> {
       throw new Error(`${what} did not come about`);
     },
   };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+async function settle(): Promise<void> {
+  for (let index = 0; index < 60; index += 1) await turn();
+}
+
+async function openProcess(clock: Clock, store: Store, options: EngineOptions): Promise<Process> {
+  let alive = true;
+  const pid = ++clock.pids;
+  const logged: LogEntry[] = [];
+  const host: Host = {
+    ...openHost(),
+    nowMs: () => clock.nowMs,
+    monotonicMs: () => clock.nowMs,
+    random: () => 0.5,
+    defer: (task) => void setImmediate(() => alive && task()),
+    timer: (ms, task) => {
+      const timer = { atMs: clock.nowMs + Math.max(0, ms), task, alive: () => alive };
+      clock.timers.push(timer);
+      return () => void (clock.timers = clock.timers.filter((other) => other !== timer));
+    },
+    describeProcess: () => ({
+      name: `test:${pid}`,
+      host: "test",
+      bootId: "b",
+      pid,
+      pidNamespace: "n",
+      pidStartedAt: "1",
+    }),
+    isGone: (worker) => clock.gone.has(worker.pid),
+    catchStrays: () => () => {},
+    onShutdown: () => () => {},
+    exit: () => {},
+  };
+  const own: Store = { ...mortal(store, () => alive), close: () => Promise.resolve() };
+  const engine = await openEngineOn(own, host, { log: (entry) => void logged.push(entry), ...options });
+  const crash = (): void => {
+    alive = false;
+    clock.gone.add(pid);
+  };
+  return { engine, logged, crash };
+}
+
+async function advance(clock: Clock, ms: number): Promise<void> {
+  const until = clock.nowMs + ms;
+  await settle();
+  if (ms > 60_000) {
+    clock.nowMs = until;
+    const due = clock.timers.filter((timer) => timer.atMs <= until).sort((a, b) => a.atMs - b.atMs);
+    clock.timers = clock.timers.filter((timer) => timer.atMs > until);
+    for (const timer of due) if (timer.alive()) timer.task();
+  }
+  for (;;) {
+    await settle();
+    const next = clock.timers.filter((timer) => timer.atMs <= until).sort((a, b) => a.atMs - b.atMs)[0];
+    if (next === undefined) break;
+    clock.timers = clock.timers.filter((other) => other !== next);
+    clock.nowMs = Math.max(clock.nowMs, next.atMs);
+    if (next.alive()) next.task();
+  }
+  clock.nowMs = until;
+  await settle();
 }
 
 /** Calls of a crashed process have no effect and never answer. */

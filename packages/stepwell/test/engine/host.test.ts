@@ -14,9 +14,14 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function run(program: string, ...args: string[]): { readonly child: ChildProcess; readonly ended: Promise<Ended>; readonly says: (text: string) => Promise<void> } {
+function run(
+  program: string,
+  ...args: string[]
+): { readonly child: ChildProcess; readonly ended: Promise<Ended>; readonly says: (text: string) => Promise<void> } {
   const file = join(import.meta.dirname, "programs", program);
-  const child = spawn(process.execPath, ["--conditions=stepwell-source", file, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, ["--conditions=stepwell-source", file, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let output = "";
   const listeners = new Set<() => void>();
   const hear = (chunk: Buffer): void => {

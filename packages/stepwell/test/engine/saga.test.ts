@@ -12,7 +12,10 @@ it("compensates completed steps in reverse order, after a durable beginning, and
   const w = workflow("t/saga", { version: "1.0.0" }, async (ctx) => {
     await ctx.step("pay", () => "p1").compensate((id) => void log.push(`refund ${id}`));
     await ctx.step("reserve", () => "r1").compensate((id) => void log.push(`release ${id}`));
-    await ctx.step("handled", () => Promise.reject(new PermanentError("x"))).compensate(() => void log.push("never")).fallback(() => 0);
+    await ctx
+      .step("handled", () => Promise.reject(new PermanentError("x")))
+      .compensate(() => void log.push("never"))
+      .fallback(() => 0);
     await ctx.step("ship", () => {
       throw new PermanentError("no courier", { code: "NO_COURIER" });
     });
@@ -33,10 +36,15 @@ it("F22: after a crash the body is replayed only for its closures; what is undon
   const log: string[] = [];
   const ran: string[] = [];
   const w = workflow("t/resume", { version: "1.0.0" }, async (ctx) => {
-    const first = await ctx.step("a", () => void ran.push("a")).compensate(async (_v, s) => {
-      log.push(`undo a ${s.attempt}`);
-      if (log.length < 3) throw new Error("not yet");
-    }, { base: "1h", jitter: 0 });
+    const first = await ctx
+      .step("a", () => void ran.push("a"))
+      .compensate(
+        async (_v, s) => {
+          log.push(`undo a ${s.attempt}`);
+          if (log.length < 3) throw new Error("not yet");
+        },
+        { base: "1h", jitter: 0 },
+      );
     await ctx.step("b", () => void ran.push("b")).compensate(() => void log.push("undo b"));
     ran.push("body");
     await ctx.step("c", () => Promise.reject(new PermanentError("c failed")));
@@ -58,7 +66,9 @@ it("F22: after a crash the body is replayed only for its closures; what is undon
 it("an exhausted compensation fails the run with COMPENSATION_FAILED and keeps the original error", async () => {
   const world = await openWorld();
   const w = workflow("t/exhausted", { version: "1.0.0" }, async (ctx) => {
-    await ctx.step("pay", () => 1).compensate(() => Promise.reject(new Error("bank closed")), { attempts: 2, base: "10ms" });
+    await ctx
+      .step("pay", () => 1)
+      .compensate(() => Promise.reject(new Error("bank closed")), { attempts: 2, base: "10ms" });
     throw new PermanentError("no stock");
   });
   const { engine } = await world.open({ workflows: [w] });
@@ -94,7 +104,10 @@ it("cancel stops a running step by its signal, undoes what was done, and tells w
   const log: string[] = [];
   const w = workflow("t/cancel", { version: "1.0.0" }, async (ctx) => {
     await ctx.step("pay", () => 1).compensate(() => void log.push("refund"));
-    await ctx.step("long", (s) => new Promise((_resolve, reject) => s.signal.addEventListener("abort", () => reject(s.signal.reason))));
+    await ctx.step(
+      "long",
+      (s) => new Promise((_resolve, reject) => s.signal.addEventListener("abort", () => reject(s.signal.reason))),
+    );
     log.push("went on");
   });
   const { engine } = await world.open({ workflows: [w] });
@@ -102,7 +115,10 @@ it("cancel stops a running step by its signal, undoes what was done, and tells w
   await world.settle();
   await run.cancel({ actor: "kim", reason: "changed my mind" });
   const outcome = await run.outcome();
-  expect(outcome).toMatchObject({ state: "cancelled", error: { code: "RUN_CANCELLED", details: { actor: "kim", reason: "changed my mind" } } });
+  expect(outcome).toMatchObject({
+    state: "cancelled",
+    error: { code: "RUN_CANCELLED", details: { actor: "kim", reason: "changed my mind" } },
+  });
   expect(log).toEqual(["refund"]);
   const received = (await run.history()).find((event) => event.kind === "received");
   expect(received).toMatchObject({ item: "cancel", actor: "kim", value: "changed my mind" });
@@ -181,7 +197,10 @@ it("a failed child throws in the parent; a cancelled parent cancels its children
 it("P12: a step that nobody awaits is stopped, recorded and reported", async () => {
   const world = await openWorld();
   const w = workflow("t/floating", { version: "1.0.0" }, async (ctx) => {
-    void ctx.step("floating", (s) => new Promise((resolve) => s.signal.addEventListener("abort", () => resolve("stopped"))));
+    void ctx.step(
+      "floating",
+      (s) => new Promise((resolve) => s.signal.addEventListener("abort", () => resolve("stopped"))),
+    );
     return ctx.step("awaited", () => "done");
   });
   const { engine } = await world.open({ workflows: [w] });

@@ -11,7 +11,9 @@ const Order = z.object({ id: z.string(), total: z.coerce.number() });
 const approval = signal("approval", z.object({ by: z.string() }));
 const nudge = signal("nudge");
 const charge = handler("charge", { input: Order }, (order) => ({ paid: order.total }));
-const billing = workflow("t/billing", { version: "1.0.0", input: Order }, async (_ctx, order) => order.total.toFixed(2));
+const billing = workflow("t/billing", { version: "1.0.0", input: Order }, async (_ctx, order) =>
+  order.total.toFixed(2),
+);
 const plain = workflow("t/plain", { version: "1.0.0" }, async () => 1);
 
 /** Never called: its body is only compiled. */
@@ -53,15 +55,18 @@ async function refusals(ctx: Ctx, engine: Engine): Promise<void> {
   // @ts-expect-error a timed wait must be asked whether it was answered
   (await ctx.waitFor(approval, { timeout: "1d" })).value;
   // @ts-expect-error configuration comes before shaping
-  ctx.step("a", () => 1).fallback(() => 2).retry(3);
+  ctx
+    .step("a", () => 1)
+    .fallback(() => 2)
+    .retry(3);
   // @ts-expect-error a child run has its own retries
   ctx.run("child", billing, { id: "1", total: 2 }).retry(3);
   // @ts-expect-error a misspelt option
-  ctx.map("m", ["a"], { concurency: 2 }, (item) => item);
+  void ctx.map("m", ["a"], { concurency: 2 }, (item) => item);
   // @ts-expect-error the handler needs an order
   await ctx.step(charge, { id: 1 });
   // @ts-expect-error a compensation gets the step's value
-  ctx.step("a", () => 1).compensate((value: string) => value);
+  void ctx.step("a", () => 1).compensate((value: string) => value);
   // @ts-expect-error a workflow needs a version
   workflow("t/none", {}, async () => 1);
 }

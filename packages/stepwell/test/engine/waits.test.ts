@@ -185,5 +185,8 @@ it("a recorded call of another kind sets the run aside with what was expected an
   await world.advance(DAY);
   const status = await (await second.engine.get(after, "c")).status();
   expect(status.state).toBe("paused");
-  expect(status.error).toMatchObject({ code: "REPLAY_DIVERGED", details: { key: "x", expected: "step", got: "sleep" } });
+  expect(status.error).toMatchObject({
+    code: "REPLAY_DIVERGED",
+    details: { key: "x", expected: "step", got: "sleep" },
+  });
 });
