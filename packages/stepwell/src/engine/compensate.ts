@@ -17,6 +17,9 @@ import { beginCall, performStep } from "./steps.ts";
 
 const PREFIX = "@compensate/";
 
+/** How long a replayed body that awaits something raw may take to reach its next call before its closures count as missing. */
+const COLLECT_MS = 30_000;
+
 /** Undo all that has been collected, newest first. A step whose undoing is exhausted ends the run: COMPENSATION_FAILED. */
 export function compensate(deps: Deps, exec: Execution): Promise<Outcome> {
   return new Promise((resolve) => {
@@ -76,7 +79,7 @@ function collect(deps: Deps, exec: Execution): Promise<readonly string[]> {
       cancelTimer();
       resolve(missing);
     };
-    const cancelTimer = deps.host.timer(deps.settings.graceMs, () => look(true));
+    const cancelTimer = deps.host.timer(COLLECT_MS, () => look(true));
     exec.onQuiet = () => look(false);
     exec.collecting = true;
     void replayBody(deps, exec).then(() => deps.host.defer(() => look(true)));

@@ -91,7 +91,8 @@ function applied(deps: Deps, exec: Execution, transition: Transition, result: Wr
 
 /**
  * The body has ended, but steps of it are still under way: nobody awaited them, or a sibling failed first. They are
- * asked to stop, given a grace time, recorded, and reported; their waits are dropped.
+ * asked to stop, given a grace time, recorded, and reported; their waits are dropped. Step code that is still running
+ * after the grace time is given up. What was submitted to the store is waited for: it may have to be compensated.
  */
 async function settleFloating(deps: Deps, exec: Execution, outcome: Outcome): Promise<void> {
   exec.waits.clear();
@@ -100,22 +101,24 @@ async function settleFloating(deps: Deps, exec: Execution, outcome: Outcome): Pr
   const floating = [...exec.open.keys()];
   const cause = outcome.kind === "cancelled" ? "cancelled" : "floating";
   abortSteps(exec, cause, new StepwellError("STEP_FLOATING", `the body of ${runName(exec)} has ended.`));
-  await quiet(deps, exec);
+  await quiet(deps, exec, deps.settings.graceMs);
+  exec.open.clear();
+  exec.stepping.clear();
+  await quiet(deps, exec, null);
   if (outcome.kind === "returned" || outcome.kind === "threw") {
     for (const key of floating) saveNote(deps, exec, "floating", encode({ key }).text);
   }
-  exec.open.clear();
 }
 
-/** Resolves when nothing is under way, or after the grace time. */
-function quiet(deps: Deps, exec: Execution): Promise<void> {
+/** Resolves when nothing is under way, or after `graceMs`; null: however long it takes. */
+function quiet(deps: Deps, exec: Execution, graceMs: number | null): Promise<void> {
   if (!isBusy(exec)) return Promise.resolve();
   return new Promise((resolve) => {
-    const cancelTimer = deps.host.timer(deps.settings.graceMs, done);
+    const cancelTimer = graceMs === null ? null : deps.host.timer(graceMs, done);
     exec.onQuiet = done;
     function done(): void {
       exec.onQuiet = null;
-      cancelTimer();
+      cancelTimer?.();
       resolve();
     }
   });

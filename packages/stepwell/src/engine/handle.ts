@@ -194,7 +194,7 @@ async function awaitEnd(deps: Deps, ref: RunRef, knownRowId: number | null): Pro
           return done({ state: run.state, value: (run.state === "completed" ? run.output : run.error) ?? "null" });
         arm();
       } catch (error) {
-        cancelTimer();
+        if ((error as StepwellError).code !== "RUN_NOT_FOUND") return arm();
         unwatch();
         reject(error);
       }

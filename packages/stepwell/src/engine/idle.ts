@@ -8,8 +8,9 @@
  */
 import { decide } from "../model/transition.ts";
 import type { Claim } from "../store/store.ts";
+import { quieten } from "./delivery.ts";
 import type { Deps } from "./deps.ts";
-import { type Execution, isBusy, type PendingWait, releaseHeld, scheduleIdleCheck } from "./execution.ts";
+import { type Execution, isBusy, isGone, loseExecution, type PendingWait, releaseHeld, scheduleIdleCheck } from "./execution.ts";
 import { readInbox } from "./inbox.ts";
 import { saveTransition } from "./record.ts";
 
@@ -20,7 +21,10 @@ export function checkIdle(deps: Deps, exec: Execution): void {
   if (isBusy(exec) || exec.finishing || fireDue(deps, exec)) return;
   const idle = exec.waits.size > 0 && exec.open.size === exec.waits.size && exec.held.length === 0;
   const dueInMs = nextDueInMs(deps, exec);
-  if (idle && (exec.draining || dueInMs === null || dueInMs > deps.settings.hotWaitMs)) return void park(deps, exec);
+  if (idle && (exec.draining || dueInMs === null || dueInMs > deps.settings.hotWaitMs)) {
+    park(deps, exec).catch((error: unknown) => loseExecution(exec, error));
+    return;
+  }
   if (exec.draining) return exec.stop({ kind: "drained" });
   if (dueInMs !== null) exec.cancelTimer = deps.host.timer(dueInMs, () => scheduleIdleCheck(deps.host, exec));
 }
@@ -46,8 +50,19 @@ export async function continueExecution(deps: Deps, exec: Execution, claim: Clai
 function fireDue(deps: Deps, exec: Execution): boolean {
   const nowMs = deps.host.nowMs();
   const due = [...exec.waits.values()].filter((wait) => wait.dueAtMs !== null && wait.dueAtMs <= nowMs);
-  for (const wait of due) fireWait(exec, wait);
+  const signals = due.filter((wait) => wait.kind === "signal");
+  for (const wait of due) if (wait.kind !== "signal") fireWait(exec, wait);
+  if (signals.length > 0) timeOut(deps, exec, signals).catch((error: unknown) => loseExecution(exec, error));
   return due.length > 0;
+}
+
+/** A signal that was stored before the deadline, by another process, comes before the timeout (P6). */
+async function timeOut(deps: Deps, exec: Execution, waits: readonly PendingWait[]): Promise<void> {
+  exec.unanswered += 1;
+  await readInbox(deps, exec);
+  exec.unanswered -= 1;
+  for (const wait of waits) if (exec.waits.get(wait.key) === wait && !isGone(exec)) fireWait(exec, wait);
+  quieten(deps, exec);
 }
 
 function fireWait(exec: Execution, wait: PendingWait): void {

@@ -26,6 +26,8 @@ export type Lease = {
 export type LeaseEvents = {
   /** Drop every execution. */
   readonly lost: () => void;
+  /** The lease was renewed: time to look for requests that other processes left. */
+  readonly renewed: () => void;
   /** Runs were freed from dead workers. */
   readonly freed: () => void;
 };
@@ -83,6 +85,7 @@ async function renew(deps: Omit<Deps, "worker">, state: State, events: LeaseEven
     state.renewedAtMs = askedMs;
     state.dropped = false;
     for (const waiter of state.waiters.splice(0)) waiter();
+    events.renewed();
     await takeOver(deps, state, events);
   } catch (error) {
     deps.log?.({ level: "warn", message: `the lease could not be renewed: ${String(error)}` });

@@ -87,14 +87,19 @@ async function tryUntilEnded(deps: Deps, call: Call, work: StepWork): Promise<vo
     if (!deps.worker.leaseHeld()) await deps.worker.leaseRenewed();
     if (exec.phase !== "running") return;
     const end = await runAttempt(deps, call, work, attempt);
-    if (isGone(exec)) return;
+    if (isGivenUp(call)) return;
     if (end.kind === "value") return endCall(deps, call, { ...end, outcome: "completed", attempt });
     if (end.abortedFor === "lost") return;
     const ended = await judge(deps, call, end, attempt);
-    if (isGone(exec)) return;
+    if (isGivenUp(call)) return;
     if (ended !== null) return endCall(deps, call, ended);
     attempt += 1;
   }
+}
+
+/** The run is gone, or has ended its body without waiting for this call any longer: its outcome must not be stored. */
+function isGivenUp(call: Call): boolean {
+  return isGone(call.exec) || call.exec.open.get(call.key) !== call;
 }
 
 /** @returns the step's outcome; null: try again now, the failure is stored and its delay has passed */

@@ -71,8 +71,12 @@ export function insertRun(deps: Deps, prepared: Prepared): Promise<{ readonly ro
 
 function inserted(deps: Deps, prepared: Prepared, workerId: number | null, result: WriteResult): number {
   if (result.kind === "inserted") {
-    if (workerId === null) deps.worker.nudge();
-    else deps.worker.begin({ run: freshRun(prepared, workerId, result), nowMs: result.atMs });
+    if (workerId !== null && result.claimed) {
+      deps.worker.begin({ run: freshRun(prepared, workerId, result), nowMs: result.atMs });
+      return result.rowId;
+    }
+    if (workerId !== null) deps.worker.unreserve();
+    deps.worker.nudge();
     return result.rowId;
   }
   if (result.kind === "exists") {

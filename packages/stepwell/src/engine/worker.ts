@@ -19,6 +19,9 @@ import { leaseLost } from "./record.ts";
 /** Runs taken by one claim at most. */
 const CLAIM_MAX = 256;
 
+/** Pause before a failed read is tried again. */
+const READ_AGAIN_MS = 100;
+
 /** Longest sleep between two looks for due runs: the net below all wake-ups. */
 const POLL_MS_MAX = 1_000;
 
@@ -66,6 +69,7 @@ export async function openWorker(deps: Deps): Promise<Worker> {
   };
   const lease = await openLease(deps, {
     lost: () => dropAll(state),
+    renewed: () => void readInboxes(deps, state, lease),
     freed: () => nudge(),
   });
   await deps.registry.refresh();
@@ -87,9 +91,20 @@ export async function openWorker(deps: Deps): Promise<Worker> {
     stop: async () => {
       lease.stop();
       state.cancelPoll();
-      await deps.store.retireWorker(lease.workerId());
+      await leaveRegistry(deps, lease.workerId());
     },
   };
+}
+
+/** What this worker could not give back one by one is freed at once. If that fails too, its lease lapses. */
+async function leaveRegistry(deps: Deps, workerId: number): Promise<void> {
+  try {
+    await deps.store.buryWorker(workerId, true, deps.host.nowMs());
+    await deps.store.releaseRuns(workerId, deps.host.nowMs());
+    await deps.store.retireWorker(workerId);
+  } catch (error) {
+    deps.log?.({ level: "warn", message: `the worker could not leave the registry: ${String(error)}` });
+  }
 }
 
 function reserve(deps: Deps, state: State, lease: Lease): number | null {
@@ -198,10 +213,22 @@ async function load(deps: Deps, state: State, rowId: number, loading: { posted: 
   state.reserved += 1;
   state.loading.set(rowId, loading);
   try {
-    return await deps.store.loadMemory(rowId);
+    return await patiently(deps, () => deps.store.loadMemory(rowId));
   } finally {
     state.loading.delete(rowId);
     state.reserved -= 1;
+  }
+}
+
+/** A run that is claimed must be read: a store that fails is asked again. */
+async function patiently<T>(deps: Deps, read: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await read();
+    } catch (error) {
+      deps.log?.({ level: "warn", message: `a claimed run could not be read: ${String(error)}` });
+      await new Promise<void>((resolve) => void deps.host.timer(READ_AGAIN_MS, resolve));
+    }
   }
 }
 
@@ -251,6 +278,18 @@ function giveBack(deps: Deps, exec: Execution): void {
 
 function dropAll(state: State): void {
   for (const exec of [...state.executing.values()]) loseExecution(exec, leaseLost(exec));
+}
+
+/** Requests that other processes left for runs executed here reach them at the next heartbeat at the latest. */
+async function readInboxes(deps: Deps, state: State, lease: Lease): Promise<void> {
+  try {
+    for (const held of await deps.store.listHeldRuns(lease.workerId())) {
+      const exec = state.executing.get(held.rowId);
+      if (exec?.phase === "running" && held.inboxSeq > exec.inboxSeen) await readInbox(deps, exec);
+    }
+  } catch (error) {
+    deps.log?.({ level: "warn", message: `inboxes could not be read: ${String(error)}` });
+  }
 }
 
 /** An item stored by this process: for a run executed here it is handed over; for a parked one it is a reason to claim. */

@@ -146,9 +146,9 @@ function copyClass(value: object, prototype: object | null, depth: number, walk:
 function copyMap(source: ReadonlyMap<unknown, unknown>, depth: number, walk: Walk): Map<unknown, unknown> {
   const copy = new Map<unknown, unknown>();
   let part = "";
+  spend(source, source.size * 2, walk);
   try {
     for (const [key, value] of Map.prototype.entries.call(source)) {
-      walk.bytesLeft -= 2;
       part = `.keys()[${copy.size}]`;
       const copiedKey = copyNode(key, depth, walk);
       part = typeof key === "object" ? `.values()[${copy.size}]` : `.get(${shorten(shownKey(key), 50)})`;
@@ -162,11 +162,9 @@ function copyMap(source: ReadonlyMap<unknown, unknown>, depth: number, walk: Wal
 
 function copySet(source: ReadonlySet<unknown>, depth: number, walk: Walk): Set<unknown> {
   const copy = new Set<unknown>();
+  spend(source, source.size, walk);
   try {
-    for (const item of Set.prototype.values.call(source)) {
-      walk.bytesLeft -= 1;
-      copy.add(copyNode(item, depth, walk));
-    }
+    for (const item of Set.prototype.values.call(source)) copy.add(copyNode(item, depth, walk));
   } catch (thrown) {
     throw passOn(walk, thrown, source, { kind: "text", text: `.values()[${copy.size}]` });
   }

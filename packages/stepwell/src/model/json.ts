@@ -53,9 +53,9 @@ export function decode(text: string): unknown {
 
 /** A UTF-16 code unit takes one to three bytes of UTF-8; only near the limit are they counted. */
 function checkBytes(text: string, bytesMax: number): void {
-  const bytes = text.length > bytesMax ? text.length : new TextEncoder().encode(text).length;
+  const bytes = new TextEncoder().encode(text).length;
   if (bytes <= bytesMax) return;
-  throw new StepwellError("PAYLOAD_TOO_LARGE", `the value at $ takes ${bytes} bytes or more of at most ${bytesMax}`, {
+  throw new StepwellError("PAYLOAD_TOO_LARGE", `the value at $ takes ${bytes} bytes of at most ${bytesMax}`, {
     details: { path: "$", bytesMax },
   });
 }

@@ -76,8 +76,8 @@ export type RunRef = { readonly namespace: string; readonly name: string; readon
 /** The answer to one Write. `atMs` is the store's clock at the flush. */
 export type WriteResult =
   | { readonly kind: "stored"; readonly atMs: number }
-  /** `insert_run` only: the new row. */
-  | { readonly kind: "inserted"; readonly atMs: number; readonly rowId: number }
+  /** `insert_run` only: the new row. `claimed`: for `claimFor`, who was alive; false: it is due for anyone. */
+  | { readonly kind: "inserted"; readonly atMs: number; readonly rowId: number; readonly claimed: boolean }
   /** `insert_run` only: a run of that id was there (or our own earlier submission: `run.workerId` and `run.fence` tell). */
   | { readonly kind: "exists"; readonly run: Run }
   /** `post`, and a `transition` that ended an awaited child: the item left, whose inbox, and whether that run must now be claimed. */
@@ -117,6 +117,9 @@ export type Memory = {
 
 /** A version of a workflow that this store has seen. */
 export type Version = Identity & { readonly versionId: number };
+
+/** A run under somebody's claim, and how far its inbox has grown. */
+export type HeldRun = { readonly rowId: number; readonly inboxSeq: number };
 
 /** Who a worker is; equal `bootId` and pid namespace mean the same machine, `startedAt` tells a reused pid. */
 export type WorkerProcess = {
@@ -162,6 +165,8 @@ export type Store = {
   }) => Promise<readonly Claim[]>;
   /** Milliseconds until the next unowned run of these versions is due; 0: one is; null: none. */
   readonly nextDueInMs: (versionIds: readonly number[], nowMs: NowMs) => Promise<number | null>;
+  /** The runs that a worker holds, with the number of each one's newest inbox item. */
+  readonly listHeldRuns: (workerId: number) => Promise<readonly HeldRun[]>;
   readonly loadMemory: (rowId: number) => Promise<Memory>;
   /** Items not consumed yet with a number above `afterSeq`, by `seq`. */
   readonly listInbox: (rowId: number, afterSeq: number) => Promise<readonly InboxItem[]>;

@@ -54,11 +54,9 @@ async function refusals(ctx: Ctx, engine: Engine): Promise<void> {
   (await ctx.waitFor(approval)).reason;
   // @ts-expect-error a timed wait must be asked whether it was answered
   (await ctx.waitFor(approval, { timeout: "1d" })).value;
+  const shaped = ctx.step("a", () => 1).fallback(() => 2);
   // @ts-expect-error configuration comes before shaping
-  ctx
-    .step("a", () => 1)
-    .fallback(() => 2)
-    .retry(3);
+  void shaped.retry(3);
   // @ts-expect-error a child run has its own retries
   ctx.run("child", billing, { id: "1", total: 2 }).retry(3);
   // @ts-expect-error a misspelt option

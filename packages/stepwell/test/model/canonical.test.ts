@@ -6,7 +6,10 @@ import { encode } from "../../src/model/json.ts";
 
 describe("canonicalText", () => {
   it.each<[unknown, unknown]>([
-    [{ a: 1, b: 2 }, { b: 2, a: 1 }],
+    [
+      { a: 1, b: 2 },
+      { b: 2, a: 1 },
+    ],
     [{ a: 1 }, { b: undefined, a: 1 }],
     [{ n: { x: [], y: { d: 1, c: 2 } } }, { n: { y: { c: 2, d: 1 }, x: [] } }],
     [[{ b: 1, a: 2 }], [{ a: 2, b: 1 }]],
@@ -22,7 +25,10 @@ describe("canonicalText", () => {
     [{ a: 1 }, { a: "1" }],
     [{ a: 1 }, { a: 1n }],
     [{ a: null }, { a: undefined }],
-    [[1, 2], [2, 1]],
+    [
+      [1, 2],
+      [2, 1],
+    ],
     [[undefined], [null]],
     [0, -0],
     [new Date(0), "1970-01-01T00:00:00.000Z"],
@@ -46,7 +52,11 @@ describe("canonicalText", () => {
     const shuffled = (value: unknown): unknown => {
       if (Array.isArray(value)) return value.map(shuffled);
       if (typeof value !== "object" || value === null) return value;
-      return Object.fromEntries(Object.entries(value).toReversed().map(([key, child]) => [key, shuffled(child)]));
+      return Object.fromEntries(
+        Object.entries(value)
+          .toReversed()
+          .map(([key, child]) => [key, shuffled(child)]),
+      );
     };
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {

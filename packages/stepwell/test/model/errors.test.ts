@@ -1,7 +1,14 @@
 /** The table of errors and its document, and the classes that users meet. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { ERROR_CODES, type ErrorCode, PermanentError, RetryableError, RunFailed, StepwellError } from "../../src/model/errors.ts";
+import {
+  ERROR_CODES,
+  type ErrorCode,
+  PermanentError,
+  RetryableError,
+  RunFailed,
+  StepwellError,
+} from "../../src/model/errors.ts";
 
 const CODES = Object.keys(ERROR_CODES) as ErrorCode[];
 
@@ -28,9 +35,7 @@ describe("the table", () => {
 describe("StepwellError", () => {
   it("reads as two sentences, the place and the cure", () => {
     const error = new StepwellError("OPTION_UNKNOWN", 'retry of step charge: there is no option "x"');
-    expect(error.message).toBe(
-      'OPTION_UNKNOWN: retry of step charge: there is no option "x". Correct or remove it.',
-    );
+    expect(error.message).toBe('OPTION_UNKNOWN: retry of step charge: there is no option "x". Correct or remove it.');
     expect(new StepwellError("ENGINE_CLOSED", "start: closed!").message).toMatch(/^ENGINE_CLOSED: start: closed! /);
     expect(new StepwellError("ENGINE_CLOSED", "Really?").message).toMatch(/^ENGINE_CLOSED: Really\? Call/);
   });

@@ -1,6 +1,12 @@
 /** Names and versions of workflows, and which version may continue whose runs. */
 import { describe, expect, it } from "vitest";
-import { canContinue, compareVersions, identityText, parseVersion, parseWorkflowName } from "../../src/model/identity.ts";
+import {
+  canContinue,
+  compareVersions,
+  identityText,
+  parseVersion,
+  parseWorkflowName,
+} from "../../src/model/identity.ts";
 
 describe("parseWorkflowName", () => {
   it.each([
@@ -13,8 +19,24 @@ describe("parseWorkflowName", () => {
   });
 
   it.each([
-    "", "/", "a/", "/a", "a/b/c", "A/b", "a/B", "-a", ".a", "_a", "a b", "ä", "a\n", "a@1", "x".repeat(101), `${"x".repeat(101)}/a`,
-    null as unknown as string, 3 as unknown as string,
+    "",
+    "/",
+    "a/",
+    "/a",
+    "a/b/c",
+    "A/b",
+    "a/B",
+    "-a",
+    ".a",
+    "_a",
+    "a b",
+    "ä",
+    "a\n",
+    "a@1",
+    "x".repeat(101),
+    `${"x".repeat(101)}/a`,
+    null as unknown as string,
+    3 as unknown as string,
   ])("refuses %j with advice", (text) => {
     const attempt = () => parseWorkflowName(text, "workflow(…)");
     expect(attempt).toThrow(expect.objectContaining({ code: "WORKFLOW_INVALID" }));
@@ -35,8 +57,21 @@ describe("parseVersion", () => {
   });
 
   it.each([
-    "", "1", "1.0", "1.0.0.0", "v1.0.0", "01.0.0", "1.0.0-", "1.0.0-a..b", "1.0.0-01", "1.0.0 ", "1.0.x", "1.0.0-ä",
-    `1.0.${"9".repeat(16)}`, `1.0.0-${"a".repeat(100)}`, null as unknown as string,
+    "",
+    "1",
+    "1.0",
+    "1.0.0.0",
+    "v1.0.0",
+    "01.0.0",
+    "1.0.0-",
+    "1.0.0-a..b",
+    "1.0.0-01",
+    "1.0.0 ",
+    "1.0.x",
+    "1.0.0-ä",
+    `1.0.${"9".repeat(16)}`,
+    `1.0.0-${"a".repeat(100)}`,
+    null as unknown as string,
   ])("refuses %j", (text) => {
     expect(() => parseVersion(text)).toThrow(expect.objectContaining({ code: "WORKFLOW_INVALID" }));
   });
@@ -45,11 +80,24 @@ describe("parseVersion", () => {
 describe("compareVersions", () => {
   it("orders as clause 11 of Semantic Versioning does", () => {
     const ascending = [
-      "0.9.9", "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta", "1.0.0-beta.2", "1.0.0-beta.11",
-      "1.0.0-rc.1", "1.0.0", "1.0.1", "1.2.0", "1.10.0", "2.0.0",
+      "0.9.9",
+      "1.0.0-alpha",
+      "1.0.0-alpha.1",
+      "1.0.0-alpha.-",
+      "1.0.0-alpha.beta",
+      "1.0.0-beta",
+      "1.0.0-beta.2",
+      "1.0.0-beta.11",
+      "1.0.0-rc.1",
+      "1.0.0",
+      "1.0.1",
+      "1.2.0",
+      "1.10.0",
+      "2.0.0",
     ];
     for (const [left, a] of ascending.entries()) {
-      for (const [right, b] of ascending.entries()) expect(Math.sign(compareVersions(a, b))).toBe(Math.sign(left - right));
+      const order = ascending.map((b) => Math.sign(compareVersions(a, b)));
+      expect(order).toEqual(ascending.map((_, right) => Math.sign(left - right)));
     }
   });
 

@@ -4,22 +4,31 @@ import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { PermanentError, RetryableError, StepwellError } from "../../src/model/errors.ts";
-import { decode, encode, type Limits, LIMITS_DEFAULT } from "../../src/model/json.ts";
+import { decode, encode } from "../../src/model/json.ts";
 
 /** Cases of each property in the ordinary run. */
 const RUNS = 5_000;
 
+/** Seconds on a slow machine, where an ordinary test takes milliseconds. */
+const SLOW = { timeout: 60_000 };
+
 /** Types, order of keys, −0, prototypes and all: an account of a value that shares no code with the codec. */
 const account = (value: unknown): string =>
-  inspect(value, { depth: Infinity, maxArrayLength: null, maxStringLength: null, breakLength: Infinity, showProxy: false });
+  inspect(value, {
+    depth: Infinity,
+    maxArrayLength: null,
+    maxStringLength: null,
+    breakLength: Infinity,
+    showProxy: false,
+  });
 
 /** Encode, and hold everything that must be true of the result. */
-function roundTrip<T>(value: T, limits: Limits = LIMITS_DEFAULT): T {
-  const { text, value: copy } = encode(value, limits);
+function roundTrip<T>(value: T): T {
+  const { text, value: copy } = encode(value);
   const decoded = decode(text);
   expect(account(decoded)).toBe(account(copy));
   expect(isDeepStrictEqual(decoded, copy)).toBe(true);
-  expect(encode(copy, limits).text).toBe(text);
+  expect(encode(copy).text).toBe(text);
   expect(text.isWellFormed() && !text.includes("\u0000")).toBe(true);
   return copy;
 }
@@ -36,12 +45,20 @@ describe("plain JSON", () => {
     );
   });
 
-  it.each([[null], [true], [0], [1.5e300], [""], ["\u0000 \ud800 \udc00 \u2028 🚀"], [[]], [{}], [[[[]]]], [{ a: { b: [1, { c: null }] } }]])(
-    "%j comes back as it is",
-    (value) => {
-      expect(roundTrip(value)).toEqual(value);
-    },
-  );
+  it.each([
+    [null],
+    [true],
+    [0],
+    [1.5e300],
+    [""],
+    ["\u0000 \ud800 \udc00 \u2028 🚀"],
+    [[]],
+    [{}],
+    [[[[]]]],
+    [{ a: { b: [1, { c: null }] } }],
+  ])("%j comes back as it is", (value) => {
+    expect(roundTrip(value)).toEqual(value);
+  });
 
   it("copies: later changes to the source reach neither text nor copy", () => {
     const source = { items: [{ n: 1 }], at: new Date(0) };
@@ -77,17 +94,34 @@ describe("plain JSON", () => {
 
   it("makes an ordinary object of one without prototype, and of one from another realm", () => {
     const bare = Object.assign(Object.create(null) as Record<string, unknown>, { a: Object.create(null) as object });
-    const far = runInNewContext("({ a: [1, { b: new Date(7) }], m: new Map([[1, new Set([2])]]), e: new RangeError('r') })");
+    const far = runInNewContext(
+      "({ a: [1, { b: new Date(7) }], m: new Map([[1, new Set([2])]]), e: new RangeError('r') })",
+    );
     expect(Object.getPrototypeOf(roundTrip(bare))).toBe(Object.prototype);
     expect(Object.getPrototypeOf(roundTrip(bare)["a"])).toBe(Object.prototype);
-    expect(account(roundTrip(far))).toBe(account(roundTrip({
-      a: [1, { b: new Date(7) }], m: new Map([[1, new Set([2])]]), e: new RangeError("r"),
-    })));
+    expect(account(roundTrip(far))).toBe(
+      account(
+        roundTrip({
+          a: [1, { b: new Date(7) }],
+          m: new Map([[1, new Set([2])]]),
+          e: new RangeError("r"),
+        }),
+      ),
+    );
   });
 
   it("reads accessors once, does not call toJSON, and leaves out what is not enumerable", () => {
     let reads = 0;
-    const source = Object.defineProperty({ get n() { return (reads += 1); }, toJSON: "text" }, "hidden", { value: 1 });
+    const source = Object.defineProperty(
+      {
+        get n() {
+          return (reads += 1);
+        },
+        toJSON: "text",
+      },
+      "hidden",
+      { value: 1 },
+    );
     expect(encode(source)).toEqual({ text: '{"n":1,"toJSON":"text"}', value: { n: 1, toJSON: "text" } });
     expect(reads).toBe(1);
   });
@@ -115,8 +149,13 @@ describe("tagged values", () => {
     [new Date(8.64e15), '{"$sw":"date","value":"+275760-09-13T00:00:00.000Z"}'],
     [new Date(-8.64e15), '{"$sw":"date","value":"-271821-04-20T00:00:00.000Z"}'],
     [new Date(Number.NaN), '{"$sw":"date","value":null}'],
-    [new Map<unknown, unknown>([["a", 1n], [{ k: 1 }, undefined]]),
-      '{"$sw":"map","value":[["a",{"$sw":"bigint","value":"1"}],[{"k":1},{"$sw":"undefined"}]]}'],
+    [
+      new Map<unknown, unknown>([
+        ["a", 1n],
+        [{ k: 1 }, undefined],
+      ]),
+      '{"$sw":"map","value":[["a",{"$sw":"bigint","value":"1"}],[{"k":1},{"$sw":"undefined"}]]}',
+    ],
     [new Set([1, new Set()]), '{"$sw":"set","value":[1,{"$sw":"set","value":[]}]}'],
     [new Uint8Array([0, 127, 255]), '{"$sw":"bytes","value":"AH//"}'],
     [new Uint8Array(), '{"$sw":"bytes","value":""}'],
@@ -143,7 +182,9 @@ describe("tagged values", () => {
 describe("errors as values", () => {
   it("keep name, message, code, cause and own fields, but no stack", () => {
     const cause = new RangeError("low");
-    const copy = roundTrip(Object.assign(new TypeError("bad", { cause }), { code: "E1", at: new Date(0), nested: [{ n: 1n }] }));
+    const copy = roundTrip(
+      Object.assign(new TypeError("bad", { cause }), { code: "E1", at: new Date(0), nested: [{ n: 1n }] }),
+    );
     expect(copy).toMatchObject({ name: "TypeError", message: "bad", code: "E1", at: new Date(0), nested: [{ n: 1n }] });
     expect(copy.cause).toMatchObject({ name: "RangeError", message: "low" });
     expect(copy.stack).toBe("TypeError: bad");
@@ -165,6 +206,17 @@ describe("errors as values", () => {
     expect(own).toMatchObject({ code: "STORE_FULL", details: { a: 1 } });
   });
 
+  it("are written with what distinguishes them and nothing more", () => {
+    const cause = Object.assign(new Error("y"), { at: 1 });
+    expect(encode(new PermanentError("x", { cause })).text).toBe(
+      '{"$sw":"error","value":{"name":"PermanentError","message":"x",' +
+        '"cause":{"$sw":"error","value":{"name":"Error","message":"y","own":{"at":1}}},"own":{}}}',
+    );
+    expect(encode(Object.assign(new PermanentError("x"), { name: "Own" })).text).toBe(
+      '{"$sw":"error","value":{"name":"Own","message":"x","permanent":true,"own":{}}}',
+    );
+  });
+
   it("tell a cause that is undefined from none, and keep the errors of an AggregateError", () => {
     expect(Object.hasOwn(roundTrip(new Error("x", { cause: undefined })), "cause")).toBe(true);
     expect(Object.hasOwn(roundTrip(new Error("x")), "cause")).toBe(false);
@@ -172,69 +224,16 @@ describe("errors as values", () => {
   });
 
   it("survive a name or message that is no text, and fields named like their own", () => {
-    expect(roundTrip(Object.assign(new Error("x"), { name: 5, message: 6 }))).toMatchObject({ name: "Error", message: "" });
+    expect(roundTrip(Object.assign(new Error("x"), { name: 5, message: 6 }))).toMatchObject({
+      name: "Error",
+      message: "",
+    });
     const odd = Object.defineProperty(new Error("x"), "__proto__", { value: { a: 1 }, enumerable: true });
     expect(Object.hasOwn(roundTrip(odd), "__proto__")).toBe(true);
-    expect(roundTrip(Object.defineProperty(new Error("x"), "stack", { value: "s", enumerable: true }))).toHaveProperty("stack", "Error: x");
-  });
-});
-
-describe("limits", () => {
-  const code = (value: unknown, limits: Partial<Limits>) => {
-    try {
-      encode(value, { ...LIMITS_DEFAULT, ...limits });
-      return "accepted";
-    } catch (error) {
-      return error instanceof StepwellError ? error.code : error;
-    }
-  };
-
-  it.each<[string, unknown, number]>([
-    ["ASCII", "x".repeat(98), 100],
-    ["two bytes each", "é".repeat(49), 100],
-    ["three bytes each", "€".repeat(30), 92],
-    ["four bytes each", "🚀".repeat(20), 82],
-    ["escapes", "\n".repeat(49), 100],
-    ["numbers", [111, 222], 9],
-    ["keys", { key: 1 }, 9],
-  ])("P11: counts bytes of UTF-8: %s", (_, value, bytes) => {
-    expect(new TextEncoder().encode(encode(value).text).length).toBe(bytes);
-    expect(code(value, { bytesMax: bytes })).toBe("accepted");
-    expect(code(value, { bytesMax: bytes - 1 })).toBe("PAYLOAD_TOO_LARGE");
-  });
-
-  it.each<[string, unknown, Partial<Limits>, string]>([
-    ["depth at the limit", [[[]]], { depthMax: 3 }, "accepted"],
-    ["depth past it", [[[[]]]], { depthMax: 3 }, "PAYLOAD_TOO_DEEP"],
-    ["depth through Map, Set, Error and objects", new Map([[1, new Set([{ e: new Error("x", { cause: [] }) }])]]), { depthMax: 4 }, "PAYLOAD_TOO_DEEP"],
-    ["no container at all", {}, { depthMax: 0 }, "PAYLOAD_TOO_DEEP"],
-    ["a text needs no depth", "x", { depthMax: 0 }, "accepted"],
-    ["keys at the limit", { a: 1, b: 2 }, { keysMax: 2 }, "accepted"],
-    ["keys past it", { a: 1, b: 2, c: 3 }, { keysMax: 2 }, "PAYLOAD_TOO_MANY_KEYS"],
-    ["arrays have no keys", [1, 2, 3], { keysMax: 2 }, "accepted"],
-    ["a long array", Array.from({ length: 101 }, () => 1), { bytesMax: 100 }, "PAYLOAD_TOO_LARGE"],
-    ["many small objects", Array.from({ length: 30 }, () => ({ a: 1 })), { bytesMax: 80 }, "PAYLOAD_TOO_LARGE"],
-    ["bytes", new Uint8Array(101), { bytesMax: 100 }, "PAYLOAD_TOO_LARGE"],
-    ["a bigint", 10n ** 200n, { bytesMax: 100 }, "PAYLOAD_TOO_LARGE"],
-    ["a message", new Error("x".repeat(101)), { bytesMax: 100 }, "PAYLOAD_TOO_LARGE"],
-    ["a Map", new Map(Array.from({ length: 60 }, (_, n) => [n, "x"])), { bytesMax: 100 }, "PAYLOAD_TOO_LARGE"],
-    ["a Set", new Set(Array.from({ length: 60 }, (_, n) => `${n}x`)), { bytesMax: 100 }, "PAYLOAD_TOO_LARGE"],
-  ])("P11: %s", (_, value, limits, expected) => {
-    expect(code(value, limits)).toBe(expected);
-  });
-
-  it("has the documented defaults", () => {
-    const nested = (levels: number): unknown => (levels === 0 ? 1 : [nested(levels - 1)]);
-    const wide = (keys: number) => Object.fromEntries(Array.from({ length: keys }, (_, n) => [`k${n}`, 1]));
-    expect([code(nested(100), {}), code(nested(101), {})]).toEqual(["accepted", "PAYLOAD_TOO_DEEP"]);
-    expect([code(wide(10_000), {}), code(wide(10_001), {})]).toEqual(["accepted", "PAYLOAD_TOO_MANY_KEYS"]);
-    expect([code("x".repeat(2 ** 21 - 2), {}), code("x".repeat(2 ** 21 - 1), {})]).toEqual(["accepted", "PAYLOAD_TOO_LARGE"]);
-  });
-
-  it("P11: ends soon on a small graph that would unfold into a huge tree", () => {
-    let graph: unknown = ["leaf"];
-    for (let level = 0; level < 90; level += 1) graph = [graph, graph];
-    expect(code(graph, {})).toBe("PAYLOAD_TOO_LARGE");
+    expect(roundTrip(Object.defineProperty(new Error("x"), "stack", { value: "s", enumerable: true }))).toHaveProperty(
+      "stack",
+      "Error: x",
+    );
   });
 });
 
@@ -255,35 +254,60 @@ describe("decode", () => {
 });
 
 describe("any value", () => {
-  const text = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.constantFrom("\u0000", "\ud800", "\udfff", '"$sw":', "$sw"));
-  const key = fc.oneof(text, fc.constantFrom("__proto__", "constructor", "toJSON", "length", "$sw", "value", "0", "10", "-1"));
+  const text = fc.oneof(
+    fc.string(),
+    fc.string({ unit: "binary" }),
+    fc.constantFrom("\u0000", "\ud800", "\udfff", '"$sw":', "$sw"),
+  );
+  const key = fc.oneof(
+    text,
+    fc.constantFrom("__proto__", "constructor", "toJSON", "length", "$sw", "value", "0", "10", "-1"),
+  );
   const number = fc.oneof(fc.double(), fc.integer(), fc.constantFrom(Number.NaN, -0, Infinity, -Infinity, 2 ** 53));
   const leaf = fc.oneof(
-    text, number, fc.bigInt(), fc.boolean(), fc.constantFrom(null, undefined), fc.date({ noInvalidDate: false }), fc.uint8Array({ maxLength: 20 }),
+    text,
+    number,
+    fc.bigInt(),
+    fc.boolean(),
+    fc.constantFrom(null, undefined),
+    fc.date({ noInvalidDate: false }),
+    fc.uint8Array({ maxLength: 20 }),
   );
   const { value } = fc.letrec((tie) => ({
-    value: fc.oneof({ maxDepth: 5, withCrossShrink: true }, leaf, tie("list"), tie("object"), tie("map"), tie("set"), tie("error")),
-    list: fc.array(tie("value"), { maxLength: 6 }),
-    object: fc.dictionary(key, tie("value"), { maxKeys: 6 }),
-    map: fc.array(fc.tuple(tie("value"), tie("value")), { maxLength: 4 }).map((entries) => new Map(entries)),
-    set: fc.array(tie("value"), { maxLength: 4 }).map((items) => new Set(items)),
+    value: fc.oneof({ maxDepth: 4 }, leaf, tie("list"), tie("object"), tie("map"), tie("set"), tie("error")),
+    list: fc.array(tie("value"), { maxLength: 4 }),
+    object: fc.dictionary(key, tie("value"), { maxKeys: 4 }),
+    map: fc.array(fc.tuple(tie("value"), tie("value")), { maxLength: 3 }).map((entries) => new Map(entries)),
+    set: fc.array(tie("value"), { maxLength: 3 }).map((items) => new Set(items)),
     error: fc
-      .tuple(fc.constantFrom("Error", "TypeError", "PermanentError", "RetryableError", "Own"), text, fc.dictionary(key, tie("value"), { maxKeys: 3 }))
-      .map(([name, message, fields]) => Object.defineProperties(new Error(message), {
-        ...Object.getOwnPropertyDescriptors(fields), name: { value: name },
-      })),
+      .tuple(
+        fc.constantFrom("Error", "TypeError", "PermanentError", "RetryableError", "Own"),
+        text,
+        fc.dictionary(key, tie("value"), { maxKeys: 3 }),
+      )
+      .map(([name, message, fields]) =>
+        Object.defineProperties(new Error(message), {
+          ...Object.getOwnPropertyDescriptors(fields),
+          name: { value: name },
+        }),
+      ),
   }));
 
-  it("P2, F23: the copy is what the text decodes to, and is stored as the same text", () => {
-    fc.assert(fc.property(value, (any) => void roundTrip(any)), { numRuns: RUNS });
+  it("P2, F23: the copy is what the text decodes to, and is stored as the same text", SLOW, () => {
+    fc.assert(
+      fc.property(value, (any) => {
+        expect(() => roundTrip(any)).not.toThrow();
+      }),
+      { numRuns: RUNS },
+    );
   });
 
-  it("P2: plain and tagged values lose nothing", () => {
+  it("P2: plain and tagged values lose nothing", SLOW, () => {
     const { lossless } = fc.letrec((tie) => ({
-      lossless: fc.oneof({ maxDepth: 5 }, leaf, tie("list"), tie("object"), tie("map")),
-      list: fc.array(tie("lossless"), { maxLength: 6 }),
-      object: fc.dictionary(key, tie("lossless"), { maxKeys: 6, noNullPrototype: true }),
-      map: fc.array(fc.tuple(tie("lossless"), tie("lossless")), { maxLength: 4 }).map((entries) => new Map(entries)),
+      lossless: fc.oneof({ maxDepth: 4 }, leaf, tie("list"), tie("object"), tie("map")),
+      list: fc.array(tie("lossless"), { maxLength: 4 }),
+      object: fc.dictionary(key, tie("lossless"), { maxKeys: 4, noNullPrototype: true }),
+      map: fc.array(fc.tuple(tie("lossless"), tie("lossless")), { maxLength: 3 }).map((entries) => new Map(entries)),
     }));
     fc.assert(
       fc.property(lossless, (any) => {
@@ -293,13 +317,31 @@ describe("any value", () => {
     );
   });
 
-  it("F23: hostile values are stored faithfully or refused with a path, never half", () => {
+  it("F23: hostile values are stored faithfully or refused with a path, never half", SLOW, () => {
     const hostile = fc.oneof(
       fc.anything({
-        withBigInt: true, withBoxedValues: true, withDate: true, withMap: true, withSet: true, withNullPrototype: true,
-        withObjectString: true, withSparseArray: true, withTypedArray: true, withUnicodeString: true, key,
+        withBigInt: true,
+        withBoxedValues: true,
+        withDate: true,
+        withMap: true,
+        withSet: true,
+        withNullPrototype: true,
+        withObjectString: true,
+        withSparseArray: true,
+        withTypedArray: true,
+        stringUnit: "binary",
+        key,
       }),
-      fc.constantFrom<unknown>(Symbol("s"), () => 1, Promise.resolve(), new WeakMap(), /x/, new URL("http://a"), Buffer.from("b"), globalThis),
+      fc.constantFrom<unknown>(
+        Symbol("s"),
+        () => 1,
+        Promise.resolve(),
+        new WeakMap(),
+        /x/,
+        new URL("http://a"),
+        Buffer.from("b"),
+        globalThis,
+      ),
     );
     const wrapped = fc.tuple(key, hostile, hostile).map(([name, a, b]) => ({ [name]: [a, { b }] }));
     fc.assert(
@@ -316,17 +358,29 @@ describe("any value", () => {
     );
   });
 
-  it("decodes or refuses any text with a code", () => {
-    const tag = fc.record({ $sw: fc.oneof(fc.constantFrom("undefined", "number", "bigint", "date", "map", "set", "bytes", "error", "object"), fc.string()),
-      value: fc.jsonValue() });
+  it("decodes or refuses any text with a code", SLOW, () => {
+    const tag = fc.record({
+      $sw: fc.oneof(
+        fc.constantFrom("undefined", "number", "bigint", "date", "map", "set", "bytes", "error", "object"),
+        fc.string(),
+      ),
+      value: fc.jsonValue(),
+    });
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.json(), tag.map((any) => JSON.stringify([any]))), (any) => {
-        try {
-          encode(decode(any));
-        } catch (error) {
-          expect(error).toMatchObject({ code: "PAYLOAD_CORRUPT" });
-        }
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.json(),
+          tag.map((any) => JSON.stringify([any])),
+        ),
+        (any) => {
+          try {
+            encode(decode(any));
+          } catch (error) {
+            expect(error).toMatchObject({ code: "PAYLOAD_CORRUPT" });
+          }
+        },
+      ),
       { numRuns: RUNS },
     );
   });

@@ -20,10 +20,17 @@ describe("checkKeys", () => {
   });
 
   it("does not take inherited names such as constructor for allowed", () => {
-    expect(() => checkKeys("here", { constructor: 1 }, ["a"])).toThrow(expect.objectContaining({ code: "OPTION_UNKNOWN" }));
+    expect(() => checkKeys("here", { constructor: 1 }, ["a"])).toThrow(
+      expect.objectContaining({ code: "OPTION_UNKNOWN" }),
+    );
   });
 
-  it.each([[null, "null"], [3, "number"], ["text", "string"], [undefined, "undefined"]])("refuses %j", (options, got) => {
+  it.each([
+    [null, "null"],
+    [3, "number"],
+    ["text", "string"],
+    [undefined, "undefined"],
+  ])("refuses %j", (options, got) => {
     const attempt = () => checkKeys("here", options as unknown as object, []);
     expect(attempt).toThrow(expect.objectContaining({ code: "OPTION_INVALID" }));
     expect(attempt).toThrow(`here must be an object, got ${got}`);

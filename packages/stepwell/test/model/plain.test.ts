@@ -3,13 +3,25 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { copyPlain, shorten } from "../../src/model/plain.ts";
 
-const throwing = { get trap() { throw new Error("boom"); } };
+const throwing = {
+  get trap() {
+    throw new Error("boom");
+  },
+};
 const deep = (levels: number): unknown => (levels === 0 ? 1 : [deep(levels - 1)]);
 
 describe("copyPlain", () => {
   it.each([
-    [null], [true], [1.5], ["text"], [[]], [{}], [{ a: [1, { b: null }] }], [Object.assign(Object.create(null), { a: 1 })],
-    [JSON.parse('{"__proto__":{"a":1}}')], [deep(32)],
+    [null],
+    [true],
+    [1.5],
+    ["text"],
+    [[]],
+    [{}],
+    [{ a: [1, { b: null }] }],
+    [Object.assign(Object.create(null), { a: 1 })],
+    [JSON.parse('{"__proto__":{"a":1}}')],
+    [deep(32)],
   ])("copies %j", (value) => {
     const copied = copyPlain(value, 1_000);
     expect(copied).toMatchObject({ ok: true, text: JSON.stringify(value) });
@@ -21,14 +33,26 @@ describe("copyPlain", () => {
   });
 
   it.each([
-    [undefined], [() => 1], [Symbol("s")], [1n], [Number.NaN], [new Date(0)], [new Map()], [[undefined]], [{ a: [() => 1] }],
-    [{ toJSON: () => 1 }], [deep(33)],
+    [undefined],
+    [() => 1],
+    [Symbol("s")],
+    [1n],
+    [Number.NaN],
+    [new Date(0)],
+    [new Map()],
+    [[undefined]],
+    [{ a: [() => 1] }],
+    [{ toJSON: () => 1 }],
+    [deep(33)],
   ])("%# is not plain JSON", (value) => {
     expect(copyPlain(value, 1_000)).toEqual({ ok: false, why: "not plain JSON" });
   });
 
   it.each([
-    ["x".repeat(1_001)], [Array.from({ length: 501 }, () => 1)], [{ ["k".repeat(1_000)]: 1 }], ["\u0000".repeat(300)],
+    ["x".repeat(1_001)],
+    [Array.from({ length: 501 }, () => 1)],
+    [{ ["k".repeat(1_000)]: 1 }],
+    ["\u0000".repeat(300)],
     [Array.from({ length: 1e6 }, () => 1)],
   ])("%# is too long", (value) => {
     expect(copyPlain(value, 1_000)).toEqual({ ok: false, why: "longer than 1000 characters" });

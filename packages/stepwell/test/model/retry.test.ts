@@ -5,7 +5,12 @@ import type { Failure } from "../../src/model/failure.ts";
 import { afterFailure, parseRetry, RETRY_DEFAULT, retryDelayMs, type RetryOptions } from "../../src/model/retry.ts";
 
 const WHERE = "retry of step charge";
-const failure = (fields: Partial<Failure> = {}): Failure => ({ name: "Error", message: "", retryable: true, ...fields });
+const failure = (fields: Partial<Failure> = {}): Failure => ({
+  name: "Error",
+  message: "",
+  retryable: true,
+  ...fields,
+});
 
 describe("parseRetry", () => {
   it("takes a number as the count of attempts and keeps the rest", () => {
@@ -15,9 +20,16 @@ describe("parseRetry", () => {
   it("lays the given fields over the base", () => {
     const options: RetryOptions = { attempts: 5, backoff: "linear", base: "2s", max: "1m", jitter: 0 };
     expect(parseRetry({}, RETRY_DEFAULT, WHERE)).toEqual(RETRY_DEFAULT);
-    expect(parseRetry({ jitter: 1 }, { ...RETRY_DEFAULT, attemptsMax: 9 }, WHERE)).toMatchObject({ attemptsMax: 9, jitter: 1 });
+    expect(parseRetry({ jitter: 1 }, { ...RETRY_DEFAULT, attemptsMax: 9 }, WHERE)).toMatchObject({
+      attemptsMax: 9,
+      jitter: 1,
+    });
     expect(parseRetry(options, RETRY_DEFAULT, WHERE)).toEqual({
-      attemptsMax: 5, backoff: "linear", baseMs: 2_000, maxMs: 60_000, jitter: 0,
+      attemptsMax: 5,
+      backoff: "linear",
+      baseMs: 2_000,
+      maxMs: 60_000,
+      jitter: 0,
     });
   });
 
@@ -41,7 +53,7 @@ describe("parseRetry", () => {
     [{ max: -1 }, "DURATION_INVALID", `max of ${WHERE}`],
     [{ delay: 1 }, "OPTION_UNKNOWN", 'there is no option "delay"'],
   ])("refuses %j", (options, code, text) => {
-    const attempt = () => parseRetry(options as RetryOptions, RETRY_DEFAULT, WHERE);
+    const attempt = () => parseRetry(options, RETRY_DEFAULT, WHERE);
     expect(attempt).toThrow(expect.objectContaining({ code }));
     expect(attempt).toThrow(text);
   });
@@ -60,6 +72,11 @@ describe("retryDelayMs", () => {
   it("adds up to `jitter` of the nominal delay", () => {
     expect(retryDelayMs(policy, 1, 0.5)).toBe(1_100);
     expect(retryDelayMs(policy, 1, 1)).toBe(1_200);
+  });
+
+  it("stays a number when base is 0 or the attempts are very many", () => {
+    expect(retryDelayMs({ ...policy, baseMs: 0 }, 10_000, 0.5)).toBe(0);
+    expect(retryDelayMs(policy, 10_000, 0)).toBe(10_000);
   });
 
   it("is whole, never below the nominal delay, never above max and its jitter", () => {
@@ -90,11 +107,16 @@ describe("afterFailure", () => {
   });
 
   it("P10: a permanent failure stops at once", () => {
-    expect(afterFailure(RETRY_DEFAULT, 1, failure({ retryable: false, retryAfterMs: 5 }), 0)).toEqual({ kind: "final" });
+    expect(afterFailure(RETRY_DEFAULT, 1, failure({ retryable: false, retryAfterMs: 5 }), 0)).toEqual({
+      kind: "final",
+    });
   });
 
   it("P10: retryAfter overrides the backoff, also with zero, but not the count of attempts", () => {
-    expect(afterFailure(RETRY_DEFAULT, 1, failure({ retryAfterMs: 90_000 }), 0.9)).toEqual({ kind: "retry", dueInMs: 90_000 });
+    expect(afterFailure(RETRY_DEFAULT, 1, failure({ retryAfterMs: 90_000 }), 0.9)).toEqual({
+      kind: "retry",
+      dueInMs: 90_000,
+    });
     expect(afterFailure(RETRY_DEFAULT, 1, failure({ retryAfterMs: 0 }), 0.9)).toEqual({ kind: "retry", dueInMs: 0 });
     expect(afterFailure(RETRY_DEFAULT, 3, failure({ retryAfterMs: 0 }), 0.9)).toEqual({ kind: "final" });
   });

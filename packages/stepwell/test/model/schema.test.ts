@@ -11,10 +11,17 @@ const schemaOf = (answer: () => Answer | Promise<Answer>): StandardSchemaV1 => (
 });
 
 describe("validate", () => {
-  const order = z.object({ id: z.string(), items: z.array(z.object({ "unit price": z.number() })), note: z.string().default("") });
+  const order = z.object({
+    id: z.string(),
+    items: z.array(z.object({ "unit price": z.number() })),
+    note: z.string().default(""),
+  });
 
   it("returns the schema's output, defaults applied", async () => {
-    expect(await validate(order, { id: "a", items: [] })).toEqual({ ok: true, value: { id: "a", items: [], note: "" } });
+    expect(await validate(order, { id: "a", items: [] })).toEqual({
+      ok: true,
+      value: { id: "a", items: [], note: "" },
+    });
   });
 
   it("lists every issue with its path", async () => {
@@ -33,12 +40,20 @@ describe("validate", () => {
     const schema = schemaOf(() => ({ issues: [{ message: "one", path }, { message: "two" }] }));
     expect(await validate(schema, null)).toEqual({
       ok: false,
-      issues: [{ path: "$.a.b[0][Symbol(s)]", message: "one" }, { path: "$", message: "two" }],
+      issues: [
+        { path: "$.a.b[0][Symbol(s)]", message: "one" },
+        { path: "$", message: "two" },
+      ],
     });
   });
 
   it("takes an empty list of issues for a failure, as the standard says", async () => {
-    expect(await validate(schemaOf(() => ({ issues: [] })), 1)).toEqual({ ok: false, issues: [] });
+    expect(
+      await validate(
+        schemaOf(() => ({ issues: [] })),
+        1,
+      ),
+    ).toEqual({ ok: false, issues: [] });
   });
 
   it("rejects when the schema itself throws", async () => {
@@ -51,7 +66,12 @@ describe("validate", () => {
 
 describe("issuesText", () => {
   it("joins paths and messages", () => {
-    expect(issuesText([{ path: "$.a", message: "Required" }, { path: "$", message: "Bad" }])).toBe("$.a: Required; $: Bad");
+    expect(
+      issuesText([
+        { path: "$.a", message: "Required" },
+        { path: "$", message: "Bad" },
+      ]),
+    ).toBe("$.a: Required; $: Bad");
     expect(issuesText([])).toBe("");
   });
 

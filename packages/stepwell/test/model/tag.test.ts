@@ -31,7 +31,9 @@ describe("a malformed tag is PAYLOAD_CORRUPT", () => {
   });
 
   it("names the tag", () => {
-    expect(() => decode('{"$sw":"later","value":{}}')).toThrow('PAYLOAD_CORRUPT: stored text holds a malformed tag "later".');
+    expect(() => decode('{"$sw":"later","value":{}}')).toThrow(
+      'PAYLOAD_CORRUPT: stored text holds a malformed tag "later".',
+    );
   });
 });
 

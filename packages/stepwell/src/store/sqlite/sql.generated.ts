@@ -1,0 +1,378 @@
+/** Generated from the .sql files beside it by `npm run generate`. Do not edit. */
+
+/** Statements by name; each comment lists what to bind, in order. */
+export const QUERIES = {
+  /** () */
+  begin: `BEGIN IMMEDIATE`,
+  /** () */
+  commit: `COMMIT`,
+  /** () */
+  rollback: `ROLLBACK`,
+  /** () */
+  beginRead: `BEGIN`,
+  /** () */
+  savepoint: `SAVEPOINT one_write`,
+  /** () */
+  releaseSavepoint: `RELEASE one_write`,
+  /** () */
+  rollbackToSavepoint: `ROLLBACK TO one_write`,
+  /** (namespace, name) */
+  insertWorkflow: `INSERT INTO workflows (namespace, name)
+VALUES (?, ?)
+ON CONFLICT DO NOTHING`,
+  /** (namespace, name, version) */
+  insertVersion: `INSERT INTO versions (workflow_id, version)
+VALUES ((SELECT id FROM workflows WHERE namespace = ? AND name = ?), ?)
+ON CONFLICT DO NOTHING`,
+  /** (namespace, name, version) */
+  findVersion: `SELECT versions.id, versions.workflow_id, workflows.namespace, workflows.name, versions.version
+FROM workflows JOIN versions ON versions.workflow_id = workflows.id
+WHERE workflows.namespace = ? AND workflows.name = ? AND versions.version = ?`,
+  /** (versionId) */
+  findVersionById: `SELECT versions.id, versions.workflow_id, workflows.namespace, workflows.name, versions.version
+FROM versions JOIN workflows ON workflows.id = versions.workflow_id
+WHERE versions.id = ?`,
+  /** () */
+  listVersions: `SELECT versions.id, versions.workflow_id, workflows.namespace, workflows.name, versions.version
+FROM versions JOIN workflows ON workflows.id = versions.workflow_id
+ORDER BY versions.id`,
+  /** (workerId) */
+  findLivingWorker: `SELECT id FROM workers WHERE id = ? AND state = 'alive'`,
+  /** (workflowId, versionId, publicId, state, workerId, fence, dueAtMs, input, inputHash, actor, seed, parentId, parentKey, parentAwaits, nowMs) */
+  insertRun: `INSERT OR FAIL INTO runs (
+  workflow_id, version_id, public_id, state, worker_id, fence, due_at_ms,
+  input, input_hash, actor, seed, parent_id, parent_key, parent_awaits, created_at_ms
+)
+VALUES (
+  ?, ?, ?, ?, ?, ?, ?,
+  ?, ?, ?, ?, ?, ?, ?, ?
+)
+ON CONFLICT DO NOTHING`,
+  /** (workflowId, publicId) */
+  findRunByPublicId: `SELECT * FROM runs WHERE workflow_id = ? AND public_id = ?`,
+  /** (namespace, name, publicId) */
+  findRun: `SELECT runs.*
+FROM workflows JOIN runs ON runs.workflow_id = workflows.id
+WHERE workflows.namespace = ? AND workflows.name = ? AND runs.public_id = ?`,
+  /** (versionId, nowMs, limit) */
+  listDueRuns: `SELECT id, due_at_ms FROM runs
+WHERE version_id = ? AND due_at_ms <= ?
+ORDER BY due_at_ms, id
+LIMIT ?`,
+  /** (workerId, rowId) */
+  claimRun: `UPDATE runs
+SET state = CASE state WHEN 'compensating' THEN state ELSE 'running' END,
+    worker_id = ?, fence = fence + 1, due_at_ms = NULL, waiting_for = NULL
+WHERE id = ?`,
+  /** (rowId) */
+  findRunById: `SELECT * FROM runs WHERE id = ?`,
+  /** (rowId, workerId, fence) */
+  findHeldRun: `SELECT * FROM runs WHERE id = ? AND worker_id = ? AND fence = ?`,
+  /** (versionId) */
+  findNextDue: `SELECT min(due_at_ms) AS due_at_ms FROM runs WHERE version_id = ? AND due_at_ms IS NOT NULL`,
+  /** (rowId) */
+  findStanding: `SELECT state, worker_id, fence, generation, inbox_seq, history_seq FROM runs WHERE id = ?`,
+  /** (rowId, generation) */
+  listCheckpoints: `SELECT key, kind, outcome, value, seq, attempt, compensable, duration_ms FROM steps
+WHERE run_id = ? AND generation = ?
+ORDER BY seq`,
+  /** (rowId, generation) */
+  listAttempts: `SELECT key, kind, state, attempt, seq, error, due_at_ms, duration_ms FROM attempts
+WHERE run_id = ? AND generation = ?
+ORDER BY seq`,
+  /** (rowId, afterSeq) */
+  listInbox: `SELECT seq, kind, name, payload, actor, at_ms FROM inbox
+WHERE run_id = ? AND seq > ? AND consumed_seq IS NULL
+ORDER BY seq`,
+  /** (rowId, rowId, rowId, rowId) */
+  findLastSeq: `SELECT max(
+  history_seq,
+  coalesce((SELECT max(seq) FROM steps WHERE run_id = ?), 0),
+  coalesce((SELECT max(seq) FROM attempts WHERE run_id = ?), 0),
+  coalesce((SELECT max(seq) FROM notes WHERE run_id = ?), 0)
+) AS seq
+FROM runs WHERE id = ?`,
+  /** (key, seq, kind, outcome, attempt, compensable, nowMs, durationMs, value, rowId, workerId, fence) */
+  saveCheckpoint: `INSERT OR FAIL INTO steps (
+  run_id, key, generation, seq, kind, outcome, attempt, compensable, at_ms, duration_ms, value
+)
+SELECT id, ?, generation, ?, ?, ?, ?, ?, ?, ?, ?
+FROM runs WHERE id = ? AND worker_id = ? AND fence = ?
+ON CONFLICT DO NOTHING`,
+  /** (rowId, key, generation) */
+  findCheckpoint: `SELECT seq FROM steps WHERE run_id = ? AND key = ? AND generation = ?`,
+  /** (key, attempt, seq, kind, state, dueAtMs, nowMs, durationMs, error, rowId, workerId, fence) */
+  saveAttempt: `INSERT OR FAIL INTO attempts (
+  run_id, key, generation, attempt, seq, kind, state, due_at_ms, at_ms, duration_ms, error
+)
+SELECT id, ?, generation, ?, ?, ?, ?, ?, ?, ?, ?
+FROM runs WHERE id = ? AND worker_id = ? AND fence = ?
+ON CONFLICT DO NOTHING`,
+  /** (rowId, key, generation, attempt) */
+  findAttempt: `SELECT seq FROM attempts
+WHERE run_id = ? AND key = ? AND generation = ? AND attempt = ?`,
+  /** (seq, kind, nowMs, value, rowId, workerId, fence) */
+  saveNote: `INSERT OR FAIL INTO notes (run_id, seq, kind, at_ms, value)
+SELECT id, ?, ?, ?, ?
+FROM runs WHERE id = ? AND worker_id = ? AND fence = ?
+ON CONFLICT DO NOTHING`,
+  /** (rowId, seq) */
+  findNote: `SELECT kind FROM notes WHERE run_id = ? AND seq = ?`,
+  /** (value, rowId, workerId, fence) */
+  saveProgress: `UPDATE runs SET progress = ?
+WHERE id = ? AND worker_id = ? AND fence = ?`,
+  /** (consumedSeq, rowId, seq) */
+  consumeItem: `UPDATE inbox SET consumed_seq = ?
+WHERE run_id = ? AND seq = ? AND consumed_seq IS NULL`,
+  /** (output, seq, nowMs, rowId, workerId, fence) */
+  completeRun: `UPDATE runs
+SET state = 'completed', output = ?, error = NULL, ending = NULL,
+    worker_id = NULL, history_seq = ?, ended_at_ms = ?
+WHERE id = ? AND worker_id = ? AND fence = ?`,
+  /** (state, error, seq, nowMs, rowId, workerId, fence) */
+  failRun: `UPDATE runs
+SET state = ?, error = ?, ending = NULL,
+    worker_id = NULL, history_seq = ?, ended_at_ms = ?
+WHERE id = ? AND worker_id = ? AND fence = ?`,
+  /** (ending, error, seq, rowId, workerId, fence) */
+  compensateRun: `UPDATE runs
+SET state = 'compensating', ending = ?, error = ?, history_seq = ?
+WHERE id = ? AND worker_id = ? AND fence = ? AND state = 'running'`,
+  /** (state, dueAtMs, waitingFor, seq, rowId, workerId, fence, inboxSeen) */
+  parkRun: `UPDATE runs
+SET state = ?, due_at_ms = ?, waiting_for = ?, worker_id = NULL, history_seq = ?
+WHERE id = ? AND worker_id = ? AND fence = ? AND inbox_seq = ?`,
+  /** (error, seq, rowId, workerId, fence) */
+  pauseRun: `UPDATE runs
+SET state = 'paused', error = ?, worker_id = NULL, history_seq = ?
+WHERE id = ? AND worker_id = ? AND fence = ?`,
+  /** (state, nowMs, seq, rowId, workerId, fence) */
+  releaseRun: `UPDATE runs
+SET state = ?, due_at_ms = ?, worker_id = NULL, history_seq = ?
+WHERE id = ? AND worker_id = ? AND fence = ?`,
+  /** (rowId, seq, kind, nowMs, value) */
+  insertNote: `INSERT INTO notes (run_id, seq, kind, at_ms, value)
+VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING`,
+  /** (rowId) */
+  findPublicId: `SELECT public_id FROM runs WHERE id = ?`,
+  /** (namespace, name, publicId) */
+  findAddressee: `SELECT runs.id, runs.state
+FROM workflows JOIN runs ON runs.workflow_id = workflows.id
+WHERE workflows.namespace = ? AND workflows.name = ? AND runs.public_id = ?`,
+  /** (nowMs, nowMs, rowId) */
+  wakeForItem: `UPDATE runs
+SET inbox_seq = inbox_seq + 1,
+    state = CASE state WHEN 'waiting' THEN 'pending' ELSE state END,
+    waiting_for = CASE state WHEN 'waiting' THEN NULL ELSE waiting_for END,
+    due_at_ms = CASE
+      WHEN worker_id IS NULL AND (state = 'pending' OR state = 'waiting' OR state = 'compensating')
+      THEN min(coalesce(due_at_ms, ?), ?)
+    END
+WHERE id = ? AND ended_at_ms IS NULL
+RETURNING inbox_seq, due_at_ms`,
+  /** (rowId, seq, kind, name, payload, actor, operationId, nowMs) */
+  insertItem: `INSERT INTO inbox (run_id, seq, kind, name, payload, actor, operation_id, at_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  /** (rowId, operationId) */
+  findItem: `SELECT seq, kind, name, payload, actor, at_ms FROM inbox
+WHERE run_id = ? AND operation_id = ?`,
+  /** (rowId) */
+  findDue: `SELECT due_at_ms FROM runs WHERE id = ?`,
+  /** (nowMs, nowMs, rowId, fence) */
+  wakeRun: `UPDATE runs
+SET state = CASE state WHEN 'waiting' THEN 'pending' ELSE state END,
+    waiting_for = CASE state WHEN 'waiting' THEN NULL ELSE waiting_for END,
+    due_at_ms = min(coalesce(due_at_ms, ?), ?)
+WHERE id = ? AND fence = ? AND worker_id IS NULL
+  AND (state = 'pending' OR state = 'waiting' OR state = 'compensating')`,
+  /** (workflowIds, workflowIds, states, states, limit) */
+  listRuns: `SELECT * FROM runs
+WHERE (? IS NULL OR workflow_id IN (SELECT value FROM json_each(?)))
+  AND (? IS NULL OR state IN (SELECT value FROM json_each(?)))
+ORDER BY id DESC
+LIMIT ?`,
+  /** (rowId) */
+  listSteps: `SELECT key, kind, outcome, value, seq, attempt, at_ms, duration_ms FROM steps WHERE run_id = ?`,
+  /** (rowId) */
+  listAllAttempts: `SELECT key, kind, state, attempt, seq, error, due_at_ms, at_ms, duration_ms FROM attempts WHERE run_id = ?`,
+  /** (rowId) */
+  listItems: `SELECT seq, kind, name, payload, actor, at_ms, consumed_seq FROM inbox WHERE run_id = ? ORDER BY seq`,
+  /** (rowId) */
+  listNotes: `SELECT seq, kind, value, at_ms FROM notes WHERE run_id = ?`,
+  /** (name, host, bootId, pid, pidNamespace, pidStartedAt, leaseUntilMs, nowMs) */
+  insertWorker: `INSERT INTO workers (name, host, boot_id, pid, pid_namespace, pid_started_at, lease_until_ms, started_at_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  /** (leaseUntilMs, workerId) */
+  renewWorker: `UPDATE workers SET lease_until_ms = ? WHERE id = ? AND state = 'alive'`,
+  /** () */
+  listWorkers: `SELECT * FROM workers ORDER BY id`,
+  /** (workerId, gone, nowMs) */
+  buryWorker: `UPDATE workers SET state = 'dead'
+WHERE id = ? AND state = 'alive' AND (? OR lease_until_ms <= ?)`,
+  /** (workerId) */
+  findDeadWorker: `SELECT id FROM workers WHERE id = ? AND state = 'dead'`,
+  /** (workerId) */
+  listHeldRuns: `SELECT id, inbox_seq FROM runs WHERE worker_id = ?`,
+  /** (nowMs, seq, rowId, workerId) */
+  freeRun: `UPDATE runs
+SET state = CASE state WHEN 'compensating' THEN state ELSE 'pending' END,
+    worker_id = NULL, due_at_ms = ?, fence = fence + 1, crashes = crashes + 1, history_seq = ?
+WHERE id = ? AND worker_id = ?`,
+  /** (workerId) */
+  deleteWorker: `DELETE FROM workers
+WHERE id = ? AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.worker_id = workers.id)`,
+  /** () */
+  probe: `SELECT (SELECT max(id) FROM runs), (SELECT max(rowid) FROM steps), (SELECT max(run_id) FROM attempts),
+       (SELECT max(run_id) FROM inbox), (SELECT max(run_id) FROM notes), (SELECT max(id) FROM workers)`,
+} as const;
+
+/** Migrations, by number. */
+export const MIGRATIONS = [
+  {
+    number: 1,
+    name: "0001-runs",
+    sql: `-- 0001 runs, their steps, inbox, notes; workflows and workers.
+--
+-- Times are epoch milliseconds. Payloads are JSON text. The public run id stands
+-- in \`runs\` alone; every other table is keyed by the small integer \`run_id\`.
+--
+-- CHECKs list their values with OR: for \`IN (three or more)\` SQLite builds a temporary
+-- table at every execution (1.4 us of the 3.5 us that a row of \`steps\` took, measured).
+
+CREATE TABLE workflows (
+  id         INTEGER NOT NULL PRIMARY KEY,
+  namespace  TEXT    NOT NULL,
+  name       TEXT    NOT NULL,
+  UNIQUE (namespace, name)
+) STRICT;
+
+CREATE TABLE versions (
+  id           INTEGER NOT NULL PRIMARY KEY,
+  workflow_id  INTEGER NOT NULL REFERENCES workflows (id),
+  version      TEXT    NOT NULL,
+  UNIQUE (workflow_id, version)
+) STRICT;
+
+-- AUTOINCREMENT: a worker's id is never given to another (P3).
+CREATE TABLE workers (
+  id              INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+  name            TEXT    NOT NULL,
+  host            TEXT    NOT NULL,
+  boot_id         TEXT    NOT NULL,
+  pid             INTEGER NOT NULL,
+  pid_namespace   TEXT    NOT NULL,
+  pid_started_at  TEXT    NOT NULL,
+  state           TEXT    NOT NULL DEFAULT 'alive' CHECK (state = 'alive' OR state = 'dead'),
+  lease_until_ms  INTEGER NOT NULL,
+  started_at_ms   INTEGER NOT NULL
+) STRICT;
+
+-- What guards and claims read stands first and payloads last, so that a long one,
+-- which SQLite keeps on pages of its own, is not walked through to reach a fence.
+CREATE TABLE runs (
+  id             INTEGER NOT NULL PRIMARY KEY,
+  worker_id      INTEGER,
+  fence          INTEGER NOT NULL DEFAULT 0,
+  generation     INTEGER NOT NULL DEFAULT 1,
+  inbox_seq      INTEGER NOT NULL DEFAULT 0,
+  state          TEXT    NOT NULL CHECK (state = 'running' OR state = 'completed' OR state = 'pending'
+                                      OR state = 'waiting' OR state = 'paused' OR state = 'compensating'
+                                      OR state = 'failed' OR state = 'cancelled' OR state = 'quarantined'),
+  due_at_ms      INTEGER,            -- unowned and not ended: when it may next be claimed; null: not by time alone
+  workflow_id    INTEGER NOT NULL REFERENCES workflows (id),
+  version_id     INTEGER NOT NULL REFERENCES versions (id),
+  public_id      TEXT    NOT NULL,
+  history_seq    INTEGER NOT NULL DEFAULT 1,
+  crashes        INTEGER NOT NULL DEFAULT 0,
+  created_at_ms  INTEGER NOT NULL,
+  ended_at_ms    INTEGER,
+  ending         TEXT    CHECK (ending = 'failed' OR ending = 'cancelled'),
+  seed           INTEGER NOT NULL,
+  actor          TEXT    NOT NULL,
+  input_hash     TEXT,
+  parent_id      INTEGER,
+  parent_key     TEXT,
+  parent_awaits  INTEGER NOT NULL DEFAULT 0 CHECK (parent_awaits = 0 OR parent_awaits = 1),
+  waiting_for    TEXT,               -- JSON array of Wait
+  progress       TEXT,
+  error          TEXT,
+  output         TEXT,
+  input          TEXT    NOT NULL,
+  UNIQUE (workflow_id, public_id),
+  CHECK (state <> 'running' OR worker_id IS NOT NULL),
+  CHECK (worker_id IS NULL OR state = 'running' OR state = 'compensating'),
+  CHECK (worker_id IS NULL OR due_at_ms IS NULL),
+  CHECK (due_at_ms IS NULL OR state = 'pending' OR state = 'waiting' OR state = 'compensating'),
+  CHECK (state <> 'compensating' OR ending IS NOT NULL),
+  -- A pause keeps what the compensation was to end as.
+  CHECK (ending IS NULL OR state = 'compensating' OR state = 'paused'),
+  CHECK ((ended_at_ms IS NOT NULL) = (state = 'completed' OR state = 'failed' OR state = 'cancelled')),
+  CHECK (output IS NULL OR state = 'completed')
+) STRICT;
+
+-- A claim walks one version's part of this index from its left end and stops at \`limit\`.
+CREATE INDEX runs_due ON runs (version_id, due_at_ms) WHERE due_at_ms IS NOT NULL;
+
+-- A takeover finds what a dead worker held.
+CREATE INDEX runs_owned ON runs (worker_id) WHERE worker_id IS NOT NULL;
+
+-- Final outcomes. Insert-only.
+CREATE TABLE steps (
+  run_id       INTEGER NOT NULL,
+  key          TEXT    NOT NULL,
+  generation   INTEGER NOT NULL,
+  seq          INTEGER NOT NULL,
+  kind         TEXT    NOT NULL,
+  outcome      TEXT    NOT NULL CHECK (outcome = 'completed' OR outcome = 'handled'
+                                    OR outcome = 'failed' OR outcome = 'cancelled'),
+  attempt      INTEGER NOT NULL,
+  compensable  INTEGER NOT NULL CHECK (compensable = 0 OR compensable = 1),
+  at_ms        INTEGER NOT NULL,
+  duration_ms  INTEGER NOT NULL,
+  value        TEXT    NOT NULL,
+  UNIQUE (run_id, key, generation)
+) STRICT;
+
+-- Failed attempts with their next due time, and the beginnings of waits.
+CREATE TABLE attempts (
+  run_id       INTEGER NOT NULL,
+  key          TEXT    NOT NULL,
+  generation   INTEGER NOT NULL,
+  attempt      INTEGER NOT NULL,
+  seq          INTEGER NOT NULL,
+  kind         TEXT    NOT NULL,
+  state        TEXT    NOT NULL CHECK (state = 'failed' OR state = 'waiting'),
+  due_at_ms    INTEGER,
+  at_ms        INTEGER NOT NULL,
+  duration_ms  INTEGER NOT NULL,
+  error        TEXT,
+  PRIMARY KEY (run_id, key, generation, attempt)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE inbox (
+  run_id        INTEGER NOT NULL,
+  seq           INTEGER NOT NULL,
+  kind          TEXT    NOT NULL CHECK (kind = 'signal' OR kind = 'child' OR kind = 'cancel'),
+  name          TEXT    NOT NULL,
+  actor         TEXT    NOT NULL,
+  operation_id  TEXT,
+  at_ms         INTEGER NOT NULL,
+  consumed_seq  INTEGER,             -- history number of its consumption
+  payload       TEXT    NOT NULL,
+  PRIMARY KEY (run_id, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX inbox_operation ON inbox (run_id, operation_id) WHERE operation_id IS NOT NULL;
+
+-- History events that no other row tells.
+CREATE TABLE notes (
+  run_id  INTEGER NOT NULL,
+  seq     INTEGER NOT NULL,
+  kind    TEXT    NOT NULL,
+  at_ms   INTEGER NOT NULL,
+  value   TEXT    NOT NULL,
+  PRIMARY KEY (run_id, seq)
+) STRICT, WITHOUT ROWID;`,
+  },
+] as const;

@@ -1,0 +1,132 @@
+/** Claims: due runs go to one worker, oldest first, under ever newer fences. */
+import {
+  aWorker,
+  type Chapter,
+  checkpointOf,
+  claimOne,
+  flushOne,
+  insertHeld,
+  insertPending,
+  NOW,
+  parkOf,
+  postOf,
+  readRun,
+  transitionOf,
+} from "./scene.ts";
+
+/** The chapter on claiming. */
+export const claims: Chapter = ({ expect }, play) => {
+  const idsOf = (list: readonly { readonly run: { readonly id: string } }[]) => list.map(({ run }) => run.id);
+
+  play("S1: gives a run to one worker and to no other", async (scene) => {
+    const { store, versionId, workerId } = scene;
+    await insertPending(scene);
+    const by = { versionIds: [versionId], limit: 10, nowMs: NOW };
+    const [claim] = await store.claimRuns({ ...by, workerId });
+    expect(claim).toMatchObject({ nowMs: NOW, run: { id: "r", state: "running", workerId, fence: 1, dueAtMs: null } });
+    expect(await store.claimRuns({ ...by, workerId: await aWorker(store) })).toEqual([]);
+    expect(await store.claimRuns({ ...by, workerId })).toEqual([]);
+  });
+
+  play("S1: hands out what is stored", async (scene) => {
+    await insertPending(scene);
+    const by = { workerId: scene.workerId, versionIds: [scene.versionId], limit: 1, nowMs: NOW };
+    const [claim] = await scene.store.claimRuns(by);
+    expect(claim!.run).toEqual(await readRun(scene));
+  });
+
+  play("S1: raises the fence with every claim", async (scene) => {
+    const first = await insertHeld(scene);
+    await flushOne(scene, parkOf(first, { dueAtMs: NOW }));
+    const second = await claimOne(scene);
+    expect(second.fence).toBe(2);
+    await flushOne(scene, transitionOf(second, { kind: "release", state: "pending" }));
+    expect((await claimOne(scene, NOW, await aWorker(scene.store))).fence).toBe(3);
+  });
+
+  play("S1: gives nothing to a worker that is dead or unknown", async (scene) => {
+    const { store, versionId, workerId } = scene;
+    await insertPending(scene);
+    await store.buryWorker(workerId, true, NOW);
+    const by = { versionIds: [versionId], limit: 10, nowMs: NOW };
+    expect(await store.claimRuns({ ...by, workerId })).toEqual([]);
+    expect(await store.claimRuns({ ...by, workerId: workerId + 1_000 })).toEqual([]);
+    expect((await readRun(scene)).state).toBe("pending");
+  });
+
+  play("takes the oldest due first, across versions, and no more than the limit", async (scene) => {
+    const { store, workerId } = scene;
+    const other = await store.ensureVersion({ namespace: "test", name: "work", version: "1.1.0" });
+    await insertPending(scene, { id: "third" }, NOW + 3);
+    await insertPending(scene, { id: "first", versionId: other.versionId }, NOW + 1);
+    await insertPending(scene, { id: "second" }, NOW + 2);
+    await insertPending(scene, { id: "also second", versionId: other.versionId }, NOW + 2);
+    const by = { workerId, versionIds: [scene.versionId, other.versionId], nowMs: NOW + 9 };
+    expect(idsOf(await store.claimRuns({ ...by, limit: 3 }))).toEqual(["first", "second", "also second"]);
+    expect(idsOf(await store.claimRuns({ ...by, limit: 3 }))).toEqual(["third"]);
+    expect(await store.claimRuns({ ...by, limit: 0 })).toEqual([]);
+  });
+
+  play("takes only the versions asked for, however many they are", async (scene) => {
+    const { store, versionId, workerId } = scene;
+    await insertPending(scene);
+    const absent = Array.from({ length: 3_000 }, (_, index) => versionId + 1 + index);
+    const by = { workerId, limit: 1, nowMs: NOW };
+    expect(await store.claimRuns({ ...by, versionIds: absent })).toEqual([]);
+    expect(await store.claimRuns({ ...by, versionIds: [] })).toEqual([]);
+    expect(idsOf(await store.claimRuns({ ...by, versionIds: [...absent, versionId] }))).toEqual(["r"]);
+  });
+
+  play("P7: takes a waiting run when it is due and not before", async (scene) => {
+    const { store, versionId, workerId } = scene;
+    const wait = { kind: "timer", key: "nap", name: "nap", dueAtMs: NOW + 100 } as const;
+    await flushOne(scene, parkOf(await insertHeld(scene), { dueAtMs: NOW + 100, waitingFor: [wait] }));
+    expect(await readRun(scene)).toMatchObject({ state: "waiting", dueAtMs: NOW + 100, waitingFor: [wait] });
+    const by = { workerId, versionIds: [versionId], limit: 1 };
+    expect(await store.claimRuns({ ...by, nowMs: NOW + 99 })).toEqual([]);
+    const [claim] = await store.claimRuns({ ...by, nowMs: NOW + 100 });
+    expect(claim!.run).toMatchObject({ state: "running", fence: 2, dueAtMs: null, waitingFor: [] });
+  });
+
+  play("leaves alone what waits for its inbox, is paused, or has ended", async (scene) => {
+    const { store, versionId, workerId } = scene;
+    await flushOne(scene, parkOf(await insertHeld(scene, { id: "waits" })));
+    await flushOne(scene, transitionOf(await insertHeld(scene, { id: "paused" }), { kind: "pause", error: "{}" }));
+    await flushOne(scene, transitionOf(await insertHeld(scene, { id: "ended" }), { kind: "complete", output: "1" }));
+    expect(await store.claimRuns({ workerId, versionIds: [versionId], limit: 9, nowMs: NOW + 1e9 })).toEqual([]);
+    expect(await store.nextDueInMs([versionId], NOW)).toBe(null);
+  });
+
+  play("keeps a compensating run compensating", async (scene) => {
+    const owner = await insertHeld(scene);
+    await flushOne(scene, transitionOf(owner, { kind: "compensate", ending: "failed", error: '"e"' }));
+    await flushOne(scene, parkOf(owner, { state: "compensating", dueAtMs: NOW }));
+    await claimOne(scene);
+    const expected = { state: "compensating", ending: "failed", error: '"e"', workerId: scene.workerId, dueAtMs: null };
+    expect(await readRun(scene)).toMatchObject(expected);
+  });
+
+  play("tells when the next run is due: of these versions, unowned, never below 0", async (scene) => {
+    const { store, versionId } = scene;
+    const other = await store.ensureVersion({ namespace: "test", name: "other", version: "1.0.0" });
+    expect(await store.nextDueInMs([versionId], NOW)).toBe(null);
+    await insertHeld(scene, { id: "held" });
+    expect(await store.nextDueInMs([versionId], NOW)).toBe(null);
+    await insertPending(scene, { id: "later" }, NOW + 70);
+    expect(await store.nextDueInMs([versionId], NOW)).toBe(70);
+    expect(await store.nextDueInMs([other.versionId], NOW)).toBe(null);
+    await insertPending(scene, { id: "sooner", versionId: other.versionId }, NOW + 40);
+    expect(await store.nextDueInMs([versionId, other.versionId], NOW)).toBe(40);
+    expect(await store.nextDueInMs([versionId, other.versionId], NOW + 50)).toBe(0);
+    expect(await store.nextDueInMs([], NOW)).toBe(null);
+  });
+
+  play("S2: a run claimed again refuses its former holder", async (scene) => {
+    const first = await insertHeld(scene);
+    await flushOne(scene, parkOf(first));
+    await flushOne(scene, postOf("r"));
+    const second = await claimOne(scene);
+    expect(await flushOne(scene, checkpointOf(first))).toEqual({ kind: "stale" });
+    expect(await flushOne(scene, checkpointOf(second))).toEqual({ kind: "stored", atMs: NOW });
+  });
+};

@@ -1,0 +1,131 @@
+/** Workers: leases, deaths, and what becomes of a dead one's runs. */
+import {
+  aWorker,
+  type Chapter,
+  checkpointOf,
+  claimOne,
+  flushOne,
+  insertHeld,
+  insertPending,
+  LEASE_MS,
+  NOW,
+  postOf,
+  readRun,
+  transitionOf,
+} from "./scene.ts";
+
+/** The chapter on the registry of workers. */
+export const workers: Chapter = ({ expect }, play) => {
+  play("keeps who a worker is, and gives every start an id of its own", async ({ store, workerId }) => {
+    const process = { name: "n", host: "m", bootId: "b", pid: 42, pidNamespace: "pid:[1]", pidStartedAt: "777" };
+    const second = await store.registerWorker(process, 10, NOW);
+    const third = await store.registerWorker(process, 10, NOW);
+    expect(new Set([workerId, second, third]).size).toBe(3);
+    const listed = (await store.listWorkers()).find((worker) => worker.workerId === second);
+    expect(listed).toEqual({ ...process, workerId: second, state: "alive", leaseUntilMs: NOW + 10 });
+  });
+
+  play("P3: an id that was retired is never given again", async ({ store }) => {
+    const first = await aWorker(store);
+    await store.retireWorker(first);
+    expect((await aWorker(store)) > first).toBe(true);
+  });
+
+  play("P9: a lapsed lease that nobody took may renew; a dead worker may not", async ({ store, workerId }) => {
+    expect(await store.renewWorker(workerId, LEASE_MS, NOW + 10 * LEASE_MS)).toBe(true);
+    const [worker] = await store.listWorkers();
+    expect(worker).toMatchObject({ state: "alive", leaseUntilMs: NOW + 11 * LEASE_MS });
+    await store.buryWorker(workerId, true, NOW);
+    expect(await store.renewWorker(workerId, LEASE_MS, NOW)).toBe(false);
+    expect(await store.renewWorker(workerId + 1_000, LEASE_MS, NOW)).toBe(false);
+    expect((await store.listWorkers())[0]).toMatchObject({ state: "dead" });
+  });
+
+  play("P9: is buried only when its lease has lapsed or its process is gone", async ({ store, workerId }) => {
+    expect(await store.buryWorker(workerId, false, NOW + LEASE_MS - 1)).toBe(false);
+    expect((await store.listWorkers())[0]).toMatchObject({ state: "alive" });
+    expect(await store.buryWorker(workerId, false, NOW + LEASE_MS)).toBe(true);
+    const other = await aWorker(store);
+    expect(await store.buryWorker(other, true, NOW)).toBe(true);
+    expect(await store.buryWorker(other, false, NOW)).toBe(true);
+    expect((await store.listWorkers()).map((worker) => worker.state)).toEqual(["dead", "dead"]);
+  });
+
+  play("S7: what a worker holds is told with the number of its newest item", async (scene) => {
+    const { store, workerId } = scene;
+    expect(await store.listHeldRuns(workerId)).toEqual([]);
+    const [a, b] = [await insertHeld(scene, { id: "a" }), await insertHeld(scene, { id: "b" })];
+    await insertPending(scene, { id: "c" });
+    await claimOne(scene, NOW, await aWorker(store));
+    await insertPending(scene, { id: "d" });
+    await flushOne(scene, postOf("b"));
+    const held = [...(await store.listHeldRuns(workerId))].sort((one, other) => one.rowId - other.rowId);
+    expect(held).toEqual([
+      { rowId: a.rowId, inboxSeq: 0 },
+      { rowId: b.rowId, inboxSeq: 1 },
+    ]);
+    await flushOne(scene, transitionOf(a, { kind: "complete", output: "1" }));
+    expect((await store.listHeldRuns(workerId)).map((run) => run.rowId)).toEqual([b.rowId]);
+  });
+
+  play("P9: the runs of a living worker are not freed", async (scene) => {
+    await insertHeld(scene);
+    const before = await readRun(scene);
+    expect(await scene.store.releaseRuns(scene.workerId, NOW)).toBe(0);
+    expect(await readRun(scene)).toEqual(before);
+  });
+
+  play("P9: a dead worker's runs are due at once under a newer fence, others' are untouched", async (scene) => {
+    const { store, workerId } = scene;
+    const other = await aWorker(store);
+    await insertHeld(scene, { id: "a" });
+    const b = await insertHeld(scene, { id: "b" });
+    await flushOne(scene, transitionOf(b, { kind: "compensate", ending: "failed", error: '"e"' }));
+    await insertPending(scene, { id: "c" });
+    await claimOne(scene, NOW, other);
+    await store.buryWorker(workerId, true, NOW);
+    expect(await store.releaseRuns(workerId, NOW + 3)).toBe(2);
+    expect(await store.releaseRuns(workerId, NOW + 4)).toBe(0);
+    const freed = { workerId: null, dueAtMs: NOW + 3, fence: 2, crashes: 1 };
+    expect(await readRun(scene, "a")).toMatchObject({ ...freed, state: "pending" });
+    expect(await readRun(scene, "b")).toMatchObject({ ...freed, state: "compensating", ending: "failed" });
+    expect(await readRun(scene, "c")).toMatchObject({ state: "running", workerId: other, crashes: 0 });
+  });
+
+  play("S2: a dead worker's writes are stale before and after its runs are freed", async (scene) => {
+    const { store, workerId } = scene;
+    const owner = await insertHeld(scene);
+    await store.buryWorker(workerId, true, NOW);
+    expect(await flushOne(scene, checkpointOf(owner))).toEqual({ kind: "stale" });
+    await store.releaseRuns(workerId, NOW);
+    expect(await flushOne(scene, checkpointOf(owner))).toEqual({ kind: "stale" });
+    expect((await store.loadMemory(owner.rowId)).checkpoints).toEqual([]);
+  });
+
+  play("a takeover has the next free history number, and the run goes on after it", async (scene) => {
+    const { store, workerId } = scene;
+    const owner = await insertHeld(scene);
+    await flushOne(scene, postOf("r"));
+    await flushOne(scene, checkpointOf(owner, { key: "a", seq: 3 }, 1));
+    await flushOne(scene, checkpointOf(owner, { key: "b", seq: 4 }));
+    await store.buryWorker(workerId, true, NOW);
+    await store.releaseRuns(workerId, NOW + 6);
+    expect((await readRun(scene)).historySeq).toBe(5);
+    expect((await store.loadMemory(owner.rowId)).lastSeq).toBe(5);
+    const history = await store.listHistory(owner.rowId);
+    expect(history.map((event) => event.seq)).toEqual([1, 2, 3, 4, 5]);
+    expect(history[4]).toMatchObject({ kind: "note", note: "takeover", atMs: NOW + 6 });
+  });
+
+  play("a retired worker has left, unless it still holds runs", async (scene) => {
+    const { store, workerId } = scene;
+    await insertHeld(scene);
+    await store.retireWorker(workerId);
+    expect((await store.listWorkers()).length).toBe(1);
+    await store.buryWorker(workerId, true, NOW);
+    await store.releaseRuns(workerId, NOW);
+    await store.retireWorker(workerId);
+    expect(await store.listWorkers()).toEqual([]);
+    expect(await store.buryWorker(workerId, false, NOW)).toBe(true);
+  });
+};

@@ -1,0 +1,137 @@
+/**
+ * Invariants of what reaches a run from outside: signals, cancels, time.
+ */
+import { decode } from "../../model/json.ts";
+import { parseFailure } from "../../model/failure.ts";
+import type { HistoryEvent } from "../../model/history.ts";
+import { type Case, type Finding, type Invariant, toJson } from "./case.ts";
+import { type Request, runText, type Story } from "./evidence.ts";
+
+const SIGNALS: Invariant = {
+  id: "I13",
+  title: "each signal is consumed at most once, in order, by the wait that got its payload (P6)",
+  check: (c) => [...consumedTwice(c), ...c.evidence.stories.flatMap((story) => wrongPayloads(story))],
+};
+
+const AWAITED: Invariant = {
+  id: "I29",
+  title: "a signal that was stored before a wait's deadline is not answered with a timeout (P6)",
+  check: (c) => c.evidence.stories.flatMap((story) => passedOver(c, story)),
+};
+
+const TIMERS: Invariant = {
+  id: "I14",
+  title: "timers and timeouts never fire early (P7)",
+  check: (c) => [...earlyByRecord(c), ...c.evidence.stories.flatMap((story) => earlyByHistory(c, story))],
+};
+
+const CANCELS: Invariant = {
+  id: "I15",
+  title: "after an acknowledged cancel no step starts beyond the bound, and the run ends cancelled",
+  check: (c) => [...c.requestsOf("cancel").flatMap((request) => lateSteps(c, request)), ...c.evidence.stories.flatMap(ignored)],
+};
+
+/** See the header. */
+export const WAIT_INVARIANTS: readonly Invariant[] = [SIGNALS, AWAITED, TIMERS, CANCELS];
+
+function consumedTwice(c: Case): Finding[] {
+  const consumed = new Map<string, string>();
+  const lastOf = new Map<string, number>();
+  return c.ledger.checkpoints.flatMap(({ rowId, entry }) => {
+    const { checkpoint, consumes } = entry;
+    if (consumes === null) return [];
+    const run = c.nameOf(rowId);
+    const post = c.ledger.posts.find((one) => one.rowId === rowId && one.seq === consumes);
+    const item = `${rowId} ${consumes}`;
+    const earlier = consumed.get(item);
+    consumed.set(item, checkpoint.key);
+    if (earlier !== undefined) return [{ run, what: `item ${consumes} was consumed by "${earlier}" and by "${checkpoint.key}"` }];
+    if (post === undefined) return [{ run, what: `"${checkpoint.key}" consumed item ${consumes}, which nobody posted` }];
+    const queue = `${rowId} ${post.kind} ${post.name}`;
+    const last = lastOf.get(queue) ?? 0;
+    lastOf.set(queue, consumes);
+    return post.kind === "signal" && consumes < last ? [{ run, what: `${post.name} ${consumes} was consumed after ${last}` }] : [];
+  });
+}
+
+/** In the history a consumption stands right before the checkpoint that it made. */
+function wrongPayloads({ run, history }: Story): Finding[] {
+  return history.flatMap((event, index) => {
+    const next = history[index + 1];
+    if (event.kind !== "received" || event.seq === null || event.item !== "signal") return [];
+    if (next?.kind !== "step" || next.step !== "signal") return [{ run: runText(run), what: `signal ${event.seq} was consumed by no wait` }];
+    const answer = decode(next.value) as { readonly ok: boolean; readonly value?: unknown };
+    const sent = toJson(decode(event.value));
+    if (answer.ok && toJson(answer.value) === sent) return [];
+    return [{ run: runText(run), what: `"${next.key}" got ${next.value} from ${event.name} ${sent}` }];
+  });
+}
+
+type Received = HistoryEvent & { readonly kind: "received" };
+
+/** A signal left over although an earlier stored deadline of its name had passed without one. */
+function passedOver(c: Case, { run, history }: Story): Finding[] {
+  const timeouts = history.flatMap((event) => (isTimeout(event) ? [event] : []));
+  return timeouts.flatMap((timeout) => {
+    const name = timeout.key.split("/")[1];
+    const began = history.find((event) => event.kind === "wait_began" && event.key === timeout.key);
+    const dueAtMs = began?.kind === "wait_began" ? (began.dueAtMs ?? Infinity) : Infinity;
+    const early = history.find((event): event is Received => {
+      const waiting = event.kind === "received" && event.item === "signal" && event.name === name;
+      return waiting && event.atMs < dueAtMs && (event.seq === null || event.seq > (timeout.seq ?? 0));
+    });
+    const stored = c.ledger.posts.find((post) => post.rowId === run.rowId && post.name === name && post.atMs === early?.atMs);
+    const decided = c.acceptedOf(runText(run), timeout.key);
+    const before = stored === undefined || decided === null || stored.at < decided.at;
+    if (early === undefined || !before) return [];
+    const what = `"${timeout.key}" timed out (due ${dueAtMs}), but ${name} ${early.value} was stored at ${early.atMs}`;
+    return [{ run: runText(run), what }];
+  });
+}
+
+function isTimeout(event: HistoryEvent): event is HistoryEvent & { readonly kind: "step" } {
+  return event.kind === "step" && event.step === "signal" && (decode(event.value) as { ok: boolean }).ok === false;
+}
+
+/** Early by the store's clock and by true time: a clock that was set back makes the first alone look so. */
+function earlyByRecord(c: Case): Finding[] {
+  return c.ledger.attempts.flatMap((began) => {
+    const { attempt, dueInMs } = began.entry;
+    if (attempt.state !== "waiting" || attempt.dueAtMs === null) return [];
+    const run = c.nameOf(began.rowId);
+    const fired = run === null ? null : c.acceptedOf(run, attempt.key);
+    if (fired === null || (fired.entry as { consumes?: number | null }).consumes !== null) return [];
+    if (fired.entry.checkpoint.outcome !== "completed") return [];
+    const early = fired.atMs < attempt.dueAtMs && fired.trueMs - began.trueMs < (dueInMs ?? 0);
+    return early ? [{ run, what: `"${attempt.key}" fired at ${fired.atMs}, due at ${attempt.dueAtMs}` }] : [];
+  });
+}
+
+function earlyByHistory(c: Case, { run, history }: Story): Finding[] {
+  if (c.evidence.records.length > 0) return [];
+  return history.flatMap((event) => {
+    if (event.kind !== "step" || (event.step !== "sleep" && !isTimeout(event)) || event.outcome !== "completed") return [];
+    const began = history.find((one) => one.kind === "wait_began" && one.key === event.key);
+    const dueAtMs = began?.kind === "wait_began" ? (began.dueAtMs ?? 0) : 0;
+    return event.atMs >= dueAtMs ? [] : [{ run: runText(run), what: `"${event.key}" fired at ${event.atMs}, due at ${dueAtMs}` }];
+  });
+}
+
+/** Undoing goes on; what has begun before may end. */
+function lateSteps(c: Case, request: Request & { readonly kind: "cancel" }): Finding[] {
+  if (request.answeredMs === null) return [];
+  const untilMs = request.answeredMs + c.evidence.cancelMs;
+  return c.evidence.witness.flatMap((event) => {
+    const late = event.kind === "start" && !event.undo && event.run === request.run && event.trueMs > untilMs;
+    const what = `"${event.key}" started at ${event.trueMs} ms, a cancel was acknowledged at ${request.answeredMs} ms`;
+    return late ? [{ run: request.run, what }] : [];
+  });
+}
+
+/** A cancel that was consumed decides the end, unless the undoing failed. */
+function ignored({ run, history }: Story): Finding[] {
+  const consumed = history.some((event) => event.kind === "received" && event.item === "cancel" && event.seq !== null);
+  const failed = run.error !== null && parseFailure(run.error).code === "COMPENSATION_FAILED";
+  const ends = run.state === "completed" || run.state === "failed";
+  return consumed && ends && !failed ? [{ run: runText(run), what: `consumed a cancel, then ${run.state}` }] : [];
+}

@@ -1,0 +1,43 @@
+/**
+ * Checker: holds the promises of design and reliability against the evidence.
+ *
+ * Each invariant is a number, a sentence and a pure function; each has a unit test
+ * with a history that breaks it and one that keeps it.
+ */
+import { type Invariant, openCase } from "./case.ts";
+import { COMPENSATION_INVARIANTS } from "./check-compensation.ts";
+import { OWNERSHIP_INVARIANTS } from "./check-ownership.ts";
+import { RUN_INVARIANTS } from "./check-runs.ts";
+import { STEP_INVARIANTS } from "./check-steps.ts";
+import { WAIT_INVARIANTS } from "./check-waits.ts";
+import type { Evidence } from "./evidence.ts";
+
+/** A broken promise: which, in which run, and what was seen. */
+export type Violation = {
+  readonly invariant: string;
+  readonly title: string;
+  readonly run: string | null;
+  readonly what: string;
+};
+
+/** All invariants, by number. */
+export const INVARIANTS: readonly Invariant[] = [
+  ...RUN_INVARIANTS,
+  ...STEP_INVARIANTS,
+  ...OWNERSHIP_INVARIANTS,
+  ...WAIT_INVARIANTS,
+  ...COMPENSATION_INVARIANTS,
+].sort((a, b) => Number(a.id.slice(1)) - Number(b.id.slice(1)));
+
+/** Hold all invariants, or those of the given numbers, against the evidence. */
+export function check(evidence: Evidence, ids: readonly string[] = INVARIANTS.map(({ id }) => id)): readonly Violation[] {
+  const opened = openCase(evidence);
+  return INVARIANTS.filter(({ id }) => ids.includes(id)).flatMap(({ id, title, check }) =>
+    check(opened).map(({ run, what }) => ({ invariant: id, title, run, what })),
+  );
+}
+
+/** One line per violation. */
+export function violationText({ invariant, title, run, what }: Violation): string {
+  return `${invariant} ${title}\n     ${run === null ? "" : `${run}: `}${what}`;
+}

@@ -1,0 +1,138 @@
+/**
+ * Client: those who want runs. It asks whichever process is up, asks again when
+ * nobody answers or the store is in trouble, and writes down what was acknowledged.
+ */
+import type { Engine } from "../../engine/engine.ts";
+import type { RunOutcome } from "../../engine/handle.ts";
+import { toJson } from "./case.ts";
+import type { Request } from "./evidence.ts";
+import type { Process } from "./kernel.ts";
+import type { RunPlan } from "./scenario.ts";
+import { APPROVAL, ORDER } from "./shapes.ts";
+import { addStray, isStoreTrouble, type World } from "./world.ts";
+
+/** The client of a simulation. */
+export type Client = {
+  readonly requests: readonly Request[];
+  /** Wishes that nobody has answered yet. */
+  readonly open: () => number;
+};
+
+/** How long the client waits for an answer before it asks somebody else. */
+const PATIENCE_MS = 6_000;
+/** Pause after a refusal. */
+const AGAIN_MS = 300;
+
+type State = { readonly world: World; readonly process: Process; readonly requests: Request[]; open: number };
+
+/** Carry out the plans of the world's scenario; the client itself never crashes. */
+export function openClient(world: World): Client {
+  const process = world.machine.kernel.openProcess("client");
+  const state: State = { world, process, requests: [], open: 0 };
+  for (const plan of world.scenario.runs) schedule(state, plan);
+  return { requests: state.requests, open: () => state.open };
+}
+
+function schedule(state: State, plan: RunPlan): void {
+  const run = `sim/${plan.shape} ${plan.id}`;
+  const begin = (atMs: number, act: () => void): void => {
+    state.open += 1;
+    state.process.timer(atMs, act);
+  };
+  for (let count = 0; count < plan.starts; count += 1) {
+    begin(plan.startMs + count * 50, () => askToStart(state, plan, run));
+  }
+  plan.signals.forEach((sent, index) => {
+    const request = { kind: "signal", name: sent.name, payload: toJson(sent.payload), operation: `${index}` } as const;
+    let kept: Request | null = null;
+    for (let count = 0; count < sent.times; count += 1) {
+      begin(sent.atMs + count * 700, () => {
+        kept ??= newRequest(state, run, request);
+        const definition = sent.name === "order" ? ORDER : APPROVAL;
+        const options = { id: `${plan.id}-${index}` };
+        wish(state, kept, (engine) => engine.signal(`sim/${plan.shape}`, plan.id, definition, sent.payload, options));
+      });
+    }
+  });
+  if (plan.cancelMs === null) return;
+  begin(plan.cancelMs, () => {
+    const reason = { reason: "changed my mind" };
+    wish(state, newRequest(state, run, { kind: "cancel" }), (engine) => engine.cancel(`sim/${plan.shape}`, plan.id, reason));
+  });
+}
+
+function askToStart(state: State, plan: RunPlan, run: string): void {
+  const request = newRequest(state, run, { kind: "start", input: toJson(plan.input) });
+  const answer = newRequest(state, run, { kind: "outcome", answer: null });
+  wish(state, request, async (engine) => {
+    const handle = await engine.start(`sim/${plan.shape}`, plan.input, { id: plan.id });
+    handle.outcome().then(
+      (outcome) => keepOutcome(state, answer, outcome),
+      () => {},
+    );
+  });
+}
+
+type Unasked<T> = T extends unknown ? Omit<T, "run" | "process" | "askedAt" | "answeredAt" | "answeredMs"> : never;
+
+function newRequest(state: State, run: string, wanted: Unasked<Request>): Request {
+  const { at, process } = state.world.stamp("client");
+  const request = { ...wanted, run, process, askedAt: at, answeredAt: null, answeredMs: null } as Request;
+  state.requests.push(request);
+  return request;
+}
+
+function keepOutcome(state: State, request: Request, outcome: RunOutcome<unknown>): void {
+  if (request.kind !== "outcome") return;
+  const value = outcome.state === "completed" ? toJson(outcome.output) : JSON.stringify(outcome.error.message);
+  request.answer = { state: outcome.state, value };
+  acknowledge(state, request);
+}
+
+function acknowledge(state: State, request: Request): void {
+  const { at, trueMs } = state.world.stamp("client");
+  request.answeredAt ??= at;
+  request.answeredMs ??= trueMs;
+}
+
+/** Ask until somebody says yes, or a no that is final. */
+function wish(state: State, request: Request, act: (engine: Engine) => Promise<void>): void {
+  let settled = false;
+  const settle = (): void => {
+    if (!settled) state.open -= 1;
+    settled = true;
+  };
+  let cancel = (): void => {};
+  const again = (ms: number): void => {
+    cancel();
+    cancel = state.process.timer(ms, ask);
+  };
+  const ask = (): void => {
+    if (settled) return;
+    const asked = chooseEngine(state);
+    if (asked === null) return again(AGAIN_MS);
+    again(PATIENCE_MS);
+    asked.process.defer(() => {
+      act(asked.engine).then(() => {
+        acknowledge(state, request);
+        settle();
+      }, refused);
+    });
+  };
+  function refused(error: unknown): void {
+    const { code } = error as { readonly code?: unknown };
+    if (code === "RUN_ENDED") return settle();
+    if (isStoreTrouble(code) || code === "ENGINE_CLOSED" || code === "RUN_NOT_FOUND") return again(AGAIN_MS);
+    addStray(state.world, "client", `${request.kind} of ${request.run} was refused: ${String(error)}`);
+    settle();
+  }
+  ask();
+}
+
+/** Somebody who is up; it may be closed by the time that it hears of the wish. */
+function chooseEngine(state: State): { readonly process: Process; readonly engine: Engine } | null {
+  const up = state.world.slots.flatMap(({ now }) =>
+    now === null || now.engine === null ? [] : [{ process: now.process, engine: now.engine }],
+  );
+  return up.length === 0 ? null : state.world.dice.pick(up);
+}

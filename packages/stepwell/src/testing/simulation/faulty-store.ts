@@ -1,0 +1,218 @@
+/**
+ * Faulty store: one real store as many simulated processes see it, with the weather
+ * of the seed in between, and a record of everything that the store really did.
+ *
+ * Per call: a delay before and after; a definite failure (nothing applied); an unknown
+ * outcome (applied, not applied, or applied later, when the caller has already been
+ * told so). A caller that crashes meanwhile never hears the answer.
+ *
+ *   embedded: as SQLite in the process. The call takes effect at once, under the caller's clock.
+ *   remote:   as a database server. It takes effect after a delay, in any order, under the
+ *             server's clock; what a dead caller had sent may still arrive.
+ */
+import { StepwellError } from "../../model/errors.ts";
+import type { Dice } from "../../model/dice.ts";
+import type { Claim, NowMs, Store } from "../../store/store.ts";
+import type { StoreRecord } from "./evidence.ts";
+import type { Process } from "./kernel.ts";
+
+/** How bad it is just now. Chances are per call, in [0, 1]. */
+export type Weather = {
+  readonly delayMsMax: number;
+  /** Nothing is applied, and the caller is told so. */
+  readonly failure: number;
+  /** The caller cannot know whether it was applied. */
+  readonly unknown: number;
+};
+
+/** Nothing goes wrong; answers take a few milliseconds at most. */
+export const FAIR_WEATHER: Weather = { delayMsMax: 3, failure: 0, unknown: 0 };
+
+/** The one database of a simulation. */
+export type Disk = {
+  readonly store: Store;
+  /** Never crashes. */
+  readonly process: Process;
+  readonly remote: boolean;
+  /** The server's clock; used when remote. */
+  readonly nowMs: () => number;
+  readonly weather: () => Weather;
+  /** Next place in the global order, see Stamp. */
+  readonly tick: () => number;
+  readonly trueMs: () => number;
+  readonly keep: (record: StoreRecord) => void;
+};
+
+/** The store as `caller` sees it. */
+export function openFaultyStore(disk: Disk, caller: Process, dice: Dice): Store {
+  const { store } = disk;
+  const line: Line = { disk, caller, dice, lateUntilMs: 0, inDoubt: false, doubtful: [] };
+  const clock = (nowMs: NowMs): NowMs => (disk.remote ? disk.nowMs() : nowMs);
+  const read = <T>(apply: () => Promise<T>): Promise<T> => send(line, "read", apply);
+  const write = <T>(apply: () => Promise<T>, note: Note<T>): Promise<T> => send(line, "write", apply, note);
+  return {
+    kind: store.kind,
+    ensureVersion: (identity) => send(line, "write", () => store.ensureVersion(identity)),
+    listVersions: () => read(() => store.listVersions()),
+    flush: (writes, nowMs) =>
+      send(line, "flush", () => store.flush(writes, clock(nowMs)), (results) => ({ kind: "flush", writes, results })),
+    claimRuns: (by) =>
+      write(
+        () => claimAgain(line, store.claimRuns({ ...by, nowMs: clock(by.nowMs) })),
+        (claims) => ({ kind: "claim", workerId: by.workerId, claims }),
+      ),
+    nextDueInMs: (versionIds, nowMs) => read(() => store.nextDueInMs(versionIds, clock(nowMs))),
+    loadMemory: (rowId) => send(line, "read", () => store.loadMemory(rowId), (memory) => ({ kind: "memory", rowId, memory })),
+    listHeldRuns: (workerId) => read(() => store.listHeldRuns(workerId)),
+    listInbox: (rowId, afterSeq) => read(() => store.listInbox(rowId, afterSeq)),
+    findRun: (ref) => read(() => store.findRun(ref)),
+    listRuns: (filter) => read(() => store.listRuns(filter)),
+    listHistory: (rowId) => read(() => store.listHistory(rowId)),
+    ...registryCalls(line, clock),
+    close: () => Promise.resolve(),
+  };
+}
+
+function registryCalls(
+  line: Line,
+  clock: (nowMs: NowMs) => NowMs,
+): Pick<Store, "registerWorker" | "renewWorker" | "listWorkers" | "buryWorker" | "releaseRuns" | "retireWorker"> {
+  const { store } = line.disk;
+  // The clock at the moment of application, for the record.
+  let appliedMs = 0;
+  const stamped = (nowMs: NowMs): NowMs => {
+    const used = clock(nowMs);
+    appliedMs = used ?? line.disk.nowMs();
+    return used;
+  };
+  return {
+    registerWorker: (worker, leaseMs, nowMs) =>
+      send(line, "write", () => store.registerWorker(worker, leaseMs, stamped(nowMs)), (workerId) => ({
+        kind: "register",
+        workerId,
+        worker,
+        leaseUntilMs: appliedMs + leaseMs,
+      })),
+    renewWorker: (workerId, leaseMs, nowMs) =>
+      send(line, "write", () => store.renewWorker(workerId, leaseMs, stamped(nowMs)), (renewed) => ({
+        kind: "renew",
+        workerId,
+        renewed,
+        leaseUntilMs: appliedMs + leaseMs,
+      })),
+    listWorkers: () => send(line, "read", () => store.listWorkers()),
+    buryWorker: (workerId, gone, nowMs) =>
+      send(line, "write", () => store.buryWorker(workerId, gone, stamped(nowMs)), (buried) => ({
+        kind: "bury",
+        workerId,
+        gone,
+        buried,
+        nowMs: appliedMs,
+      })),
+    releaseRuns: (workerId, nowMs) =>
+      send(line, "write", () => store.releaseRuns(workerId, stamped(nowMs)), (freed) => ({ kind: "free", workerId, freed })),
+    retireWorker: (workerId) => send(line, "write", () => store.retireWorker(workerId), () => ({ kind: "retire", workerId })),
+  };
+}
+
+/** A caller's connection. */
+type Line = {
+  readonly disk: Disk;
+  readonly caller: Process;
+  readonly dice: Dice;
+  /** Until then a commit of unknown outcome may still be on its way: its locks hold up what follows. */
+  lateUntilMs: number;
+  /** From an unknown outcome until the next success no failure of a flush is definite: the batch may be stored already. */
+  inDoubt: boolean;
+  /** Claims that were made and never told; an adapter gives them with the next claim. */
+  doubtful: readonly Claim[];
+};
+
+type Unstamped<T> = T extends unknown ? Omit<T, "at" | "trueMs" | "process" | "knownAt"> : never;
+type Note<T> = (answer: T) => Unstamped<StoreRecord>;
+
+type Access = "read" | "write" | "flush";
+type Fate = "answered" | "failed" | "lost" | "unknown" | "late";
+
+/** One call: through the weather to the store, and back. Settles in a task of the caller, or never. */
+function send<T>(line: Line, access: Access, apply: () => Promise<T>, note?: Note<T>): Promise<T> {
+  const { disk, caller, dice } = line;
+  const weather = disk.weather();
+  const fate = chooseFate(dice, weather, access, disk.remote);
+  const thereMs = disk.remote ? delayMs(dice, weather) + Math.max(0, line.lateUntilMs - disk.trueMs()) : 0;
+  const backMs = delayMs(dice, weather);
+  const arrives = dice.chance(0.5);
+  return new Promise((resolve, reject) => {
+    const answer = (settle: () => void): void => void caller.timer(backMs, settle);
+    const carryOut = async (told: "told" | "untold"): Promise<void> => {
+      if (!caller.isAlive() && !arrives) return;
+      try {
+        const result = await apply();
+        const record = keep(line, note?.(result));
+        if (told === "untold") return void remember(line, record);
+        answer(() => {
+          if (record !== null) record.knownAt = disk.tick();
+          if (access === "flush") line.inDoubt = false;
+          resolve(result);
+        });
+      } catch (error) {
+        if (told === "told") answer(() => reject(error));
+      }
+    };
+    const reach = (ms: number, task: () => void): void => (disk.remote ? void disk.process.timer(ms, task) : task());
+    if (fate === "failed" && !(access === "flush" && line.inDoubt)) return answer(() => reject(definite(dice, access)));
+    if (fate === "answered") return reach(thereMs, () => void carryOut("told"));
+    if (access === "flush") line.inDoubt = true;
+    answer(() => reject(unknown()));
+    if (fate === "unknown") return reach(thereMs, () => void carryOut("untold"));
+    if (fate === "lost" || fate === "failed") return;
+    const lateMs = thereMs + backMs + dice.integer(200);
+    line.lateUntilMs = Math.max(line.lateUntilMs, disk.trueMs() + lateMs + 1);
+    reach(lateMs, () => void carryOut("untold"));
+  });
+}
+
+/** What every adapter owes: a claim whose answer was lost is given again, as long as it is held. */
+async function claimAgain(line: Line, claiming: Promise<readonly Claim[]>): Promise<readonly Claim[]> {
+  const claims = await claiming;
+  const doubtful = line.doubtful;
+  line.doubtful = [];
+  const held: Claim[] = [];
+  for (const claim of doubtful) {
+    const run = await line.disk.store.findRun(claim.run);
+    if (run?.fence === claim.run.fence && run.workerId === claim.run.workerId) held.push({ ...claim, run });
+  }
+  return [...held, ...claims];
+}
+
+/** `lost`: unknown and not applied. `late`: unknown and applied after the caller was told. A read fails, or not. */
+function chooseFate(dice: Dice, weather: Weather, access: Access, remote: boolean): Fate {
+  if (dice.chance(weather.failure)) return "failed";
+  if (access === "read" || !dice.chance(weather.unknown)) return "answered";
+  return dice.pick(remote ? (["lost", "unknown", "late"] as const) : (["lost", "unknown"] as const));
+}
+
+function remember(line: Line, record: StoreRecord | null): void {
+  if (record?.kind === "claim") line.doubtful = [...line.doubtful, ...record.claims];
+}
+
+function delayMs(dice: Dice, weather: Weather): number {
+  return dice.integer(weather.delayMsMax + 1);
+}
+
+function keep(line: Line, record: Unstamped<StoreRecord> | undefined): StoreRecord | null {
+  if (record === undefined) return null;
+  const { disk, caller } = line;
+  const kept = { ...record, at: disk.tick(), trueMs: disk.trueMs(), process: caller.name, knownAt: null } as StoreRecord;
+  disk.keep(kept);
+  return kept;
+}
+
+function definite(dice: Dice, access: Access): StepwellError {
+  const full = access !== "read" && dice.chance(0.5);
+  return full ? new StepwellError("STORE_FULL", "the simulated disk is full.") : new StepwellError("STORE_BUSY", "the simulated database is busy.");
+}
+
+function unknown(): StepwellError {
+  return new StepwellError("STORE_OUTCOME_UNKNOWN", "the simulated connection was lost during a commit.");
+}

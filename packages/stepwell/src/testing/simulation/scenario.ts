@@ -1,0 +1,153 @@
+/**
+ * Scenario: what a seed means. How many workers on what kind of store, which runs
+ * with which signals and cancels, and what weather and accidents until the healing.
+ */
+import type { Dice } from "../../model/dice.ts";
+import { FAIR_WEATHER, type Weather } from "./faulty-store.ts";
+import { SHAPE_NAMES, type ShapeInput, type ShapeName } from "./shapes.ts";
+
+/** A run that the client wants, and what it does to it. Moments are true milliseconds. */
+export type RunPlan = {
+  readonly shape: ShapeName;
+  readonly id: string;
+  readonly input: ShapeInput;
+  readonly startMs: number;
+  /** How often the start is asked for, as by a careless caller. */
+  readonly starts: number;
+  readonly signals: readonly SignalPlan[];
+  readonly cancelMs: number | null;
+};
+
+/** A signal to send; `times` above 1 repeats the same operation. */
+export type SignalPlan = {
+  readonly name: "approval" | "order";
+  readonly payload: unknown;
+  readonly atMs: number;
+  readonly times: number;
+};
+
+/** Something that happens to a worker or to the machine. */
+export type Accident = { readonly atMs: number; readonly worker: number } & (
+  | { readonly kind: "crash"; readonly downMs: number }
+  | { readonly kind: "close"; readonly downMs: number }
+  | { readonly kind: "stall"; readonly ms: number }
+  | { readonly kind: "jump"; readonly ms: number }
+);
+
+/** See the header. */
+export type Scenario = {
+  /** The only accidents are crashes, one at a time. */
+  readonly calm: boolean;
+  readonly workers: number;
+  /** A process beside them that only asks. */
+  readonly bystander: boolean;
+  readonly remote: boolean;
+  readonly sameMachine: boolean;
+  readonly leaseMs: number;
+  readonly hotWaitMs: number;
+  readonly lingerMax: number;
+  readonly concurrency: number;
+  readonly graceMs: number;
+  readonly runs: readonly RunPlan[];
+  readonly accidents: readonly Accident[];
+  readonly weather: Weather;
+  /** Faults and wishes end here. */
+  readonly stormMs: number;
+};
+
+/** The scenario of these dice. `shapes` restricts the workflows. */
+export function drawScenario(dice: Dice, shapes: readonly ShapeName[] = SHAPE_NAMES): Scenario {
+  const calm = dice.chance(0.15);
+  const workers = calm ? 2 + dice.integer(2) : 1 + dice.integer(4);
+  const leaseMs = dice.pick([3_000, 6_000, 10_000]);
+  const stormMs = 4_000 + dice.integer(16_000);
+  const setting = { dice: dice.split("accidents"), stormMs, leaseMs, workers };
+  return {
+    calm,
+    workers,
+    bystander: dice.chance(0.3),
+    remote: dice.chance(0.5),
+    sameMachine: dice.chance(0.5),
+    leaseMs,
+    hotWaitMs: dice.pick([0, 100, 1_000, 5_000]),
+    lingerMax: dice.pick([0, 1, 1_000]),
+    concurrency: dice.pick([1, 2, 4, 512]),
+    graceMs: dice.pick([0, 300, 2_000]),
+    runs: drawRuns(dice.split("runs"), stormMs, shapes),
+    accidents: calm ? drawCalmAccidents(setting) : drawAccidents(setting),
+    weather: calm ? FAIR_WEATHER : drawWeather(dice.split("weather")),
+    stormMs,
+  };
+}
+
+function drawRuns(dice: Dice, stormMs: number, shapes: readonly ShapeName[]): RunPlan[] {
+  const count = 2 + dice.integer(7);
+  return Array.from({ length: count }, (_, index) => drawRun(dice, index, stormMs, shapes));
+}
+
+function drawRun(dice: Dice, index: number, stormMs: number, shapes: readonly ShapeName[]): RunPlan {
+  const shape = dice.pick(shapes);
+  const input = { salt: dice.integer(30), size: 1 + dice.integer(4) };
+  const startMs = dice.integer(Math.floor(stormMs / 2));
+  return {
+    shape,
+    id: `run-${index}`,
+    input,
+    startMs,
+    starts: dice.chance(0.2) ? 2 + dice.integer(2) : 1,
+    signals: drawSignals(dice, shape, input, startMs),
+    cancelMs: dice.chance(0.2) ? startMs + dice.integer(8_000) : null,
+  };
+}
+
+/** `signals` gets as many orders as it awaits, some before it does; the others get approvals, perhaps, perhaps too many. */
+function drawSignals(dice: Dice, shape: ShapeName, input: ShapeInput, startMs: number): SignalPlan[] {
+  const name = shape === "signals" ? "order" : "approval";
+  const wants = { signals: input.size, deadline: dice.integer(4), mixed: dice.integer(2) } as const;
+  const count = wants[shape as keyof typeof wants] ?? 0;
+  return Array.from({ length: count }, (_, index) => ({
+    name,
+    payload: dice.chance(0.25) ? null : index,
+    atMs: startMs + dice.integer(6_000),
+    times: dice.chance(0.25) ? 2 : 1,
+  }));
+}
+
+type Setting = { readonly dice: Dice; readonly stormMs: number; readonly leaseMs: number; readonly workers: number };
+
+function drawAccidents({ dice, stormMs, leaseMs, workers }: Setting): Accident[] {
+  return Array.from({ length: dice.integer(7) }, (): Accident => {
+    const base = { atMs: dice.integer(stormMs), worker: dice.integer(workers) };
+    const kind = dice.pick(["crash", "crash", "crash", "close", "stall", "stall", "jump"] as const);
+    switch (kind) {
+      case "crash":
+      case "close":
+        return { ...base, kind, downMs: dice.integer(leaseMs * 2) };
+      case "stall":
+        return { ...base, kind, ms: dice.integer(leaseMs * 2) };
+      case "jump":
+        return { ...base, kind, ms: dice.pick([1, -1]) * dice.integer(leaseMs * 3) };
+    }
+  });
+}
+
+/** Far enough apart that all others are up again. */
+function drawCalmAccidents({ dice, stormMs, workers }: Setting): Accident[] {
+  const gapMs = 5_000;
+  const count = Math.min(3, Math.floor(stormMs / gapMs));
+  return Array.from({ length: count }, (_, index) => ({
+    kind: "crash",
+    atMs: 1_000 + index * gapMs + dice.integer(1_000),
+    worker: dice.integer(workers),
+    downMs: 500 + dice.integer(2_000),
+  }));
+}
+
+function drawWeather(dice: Dice): Weather {
+  const bad = dice.chance(0.7);
+  return {
+    delayMsMax: dice.pick([1, 10, 100, 600]),
+    failure: bad ? dice.pick([0, 0.02, 0.1]) : 0,
+    unknown: bad ? dice.pick([0, 0.02, 0.1]) : 0,
+  };
+}

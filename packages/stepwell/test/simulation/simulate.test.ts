@@ -1,0 +1,71 @@
+/**
+ * The real engine under a thousand seeds of faults. A failure names its seed; run
+ * `npm run simulate -- --seed N --trace` to see what happened.
+ */
+import { describe, expect, it } from "vitest";
+import { violationText } from "../../src/testing/simulation/checker.ts";
+import { SHAPE_NAMES } from "../../src/testing/simulation/shapes.ts";
+import { gather, simulate } from "../../src/testing/simulation/simulate.ts";
+
+const SEEDS = 1_000;
+const BATCH = 100;
+const BATCH_MS_MAX = 60_000;
+
+/** Seeds that once found something, from before the scenarios that they mean now may have moved. */
+const REGRESSION_SEEDS: readonly (number | string)[] = [];
+
+async function complaints(seed: number | string): Promise<string[]> {
+  const { violations } = await simulate(seed);
+  const advice = `npm run simulate -- --seed ${seed}`;
+  return violations.length === 0 ? [] : [`${violations.map(violationText).join("\n")}\n${advice}`];
+}
+
+describe("simulation", () => {
+  const batches = Array.from({ length: SEEDS / BATCH }, (_, index) => 1 + index * BATCH);
+
+  it.each(batches)(
+    "keeps every promise in the hundred seeds from %i",
+    async (from) => {
+      const found: string[] = [];
+      for (let seed = from; seed < from + BATCH; seed += 1) found.push(...(await complaints(seed)));
+      expect(found.join("\n\n")).toBe("");
+    },
+    BATCH_MS_MAX,
+  );
+
+  it("keeps every promise in the seeds that once found something", async () => {
+    const found: string[] = [];
+    for (const seed of REGRESSION_SEEDS) found.push(...(await complaints(seed)));
+    expect(found.join("\n\n")).toBe("");
+  });
+
+  it("is the same for the same seed, and another for another", async () => {
+    const hashes: string[] = [];
+    for (let seed = 1; seed <= 12; seed += 1) {
+      const [first, second] = [await simulate(seed), await simulate(seed)];
+      expect(second.traceHash).toBe(first.traceHash);
+      hashes.push(first.traceHash);
+    }
+    expect(new Set(hashes).size).toBe(hashes.length);
+  });
+
+  it("meets every shape, end, accident and kind of event it is meant to meet", async () => {
+    const met = new Set<string>();
+    for (let seed = 1; seed <= 150; seed += 1) {
+      const { evidence } = await gather(seed);
+      for (const { run, history } of evidence.stories) {
+        met.add(run.name).add(run.state);
+        for (const event of history) met.add(event.kind === "note" ? event.note : event.kind);
+      }
+      if (evidence.crashes.some((crash) => crash.graceful)) met.add("drain");
+      for (const request of evidence.requests) if (request.answeredAt !== null) met.add(`${request.kind} acknowledged`);
+    }
+    const wanted = [
+      ...SHAPE_NAMES,
+      ...["completed", "failed", "cancelled", "drain", "takeover", "compensating", "released", "floating", "log"],
+      ...["attempt_failed", "wait_began", "received", "start acknowledged", "signal acknowledged", "cancel acknowledged"],
+      "outcome acknowledged",
+    ];
+    expect(wanted.filter((name) => !met.has(name))).toEqual([]);
+  }, BATCH_MS_MAX);
+});
