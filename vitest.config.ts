@@ -1,10 +1,18 @@
 /** Tests of the whole workspace; packages are read from their source, never from a build. */
 import { defineConfig } from "vitest/config";
 
+const conditions = ["stepwell-source", "node", "import", "default"];
+
 export default defineConfig({
-  ssr: { resolve: { conditions: ["stepwell-source", "node", "import", "default"] } },
-  resolve: { conditions: ["stepwell-source", "node", "import", "default"] },
+  ssr: { resolve: { conditions } },
+  resolve: { conditions },
   test: {
     include: ["packages/*/test/**/*.test.ts", "series/**/*.test.ts", "bench/**/*.test.ts", "scripts/**/*.test.ts"],
+    coverage: {
+      include: ["packages/*/src/**/*.ts"],
+      exclude: ["**/*.generated.ts"],
+      reporter: [["text", { skipFull: true }]],
+      thresholds: { lines: 90 },
+    },
   },
 });

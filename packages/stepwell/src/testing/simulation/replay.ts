@@ -7,6 +7,7 @@ import { openEngineOn } from "../../engine/engine.ts";
 import { openDice } from "../../model/dice.ts";
 import type { Run } from "../../model/run.ts";
 import type { Claim, Memory, Store, Write, WriteResult } from "../../store/store.ts";
+import { undoKey } from "./case.ts";
 import type { Evidence, Replay, Story } from "./evidence.ts";
 import { runText } from "./evidence.ts";
 import { openMachine, openSimulatedHost } from "./host.ts";
@@ -104,10 +105,11 @@ function endText(run: Run): string {
   return `${run.state} ${run.state === "completed" ? run.output : ""}`;
 }
 
-/** Steps that were still under way when the body ended: known by their note, with or without an outcome. */
+/** Steps that were still under way when the body ended, and their undoing: known by a note, with or without an outcome. */
 function floatingKeys({ history }: Story): ReadonlySet<string> {
   const notes = history.flatMap((event) => (event.kind === "note" && event.note === "floating" ? [event.value] : []));
-  return new Set(notes.map((value) => (JSON.parse(value) as { readonly key: string }).key));
+  const keys = notes.map((value) => (JSON.parse(value) as { readonly key: string }).key);
+  return new Set([...keys, ...keys.map(undoKey)]);
 }
 
 /** What a write asks for that a replay must not: nothing where it may. */

@@ -1,0 +1,32 @@
+/**
+ * `npm run check`: everything that must hold, at quick sizes. A new kind of proof is a new line in PARTS.
+ *
+ * Ends with a line `N passed, N failed, N skipped`, and with status 1 when anything failed.
+ */
+import { join } from "node:path";
+import { checkParts, type Part, shellRunner } from "./parts.ts";
+import { TEST_REPORT } from "./test-report.ts";
+
+/** The longest first, two at a time. */
+const PARTS: readonly Part[] = [
+  {
+    name: "tests",
+    script: "test",
+    args: "--coverage --reporter=default --reporter=./scripts/test-report.ts",
+    report: TEST_REPORT,
+  },
+  { name: "build", script: "build:check" },
+  { name: "types", script: "typecheck" },
+  { name: "lint", script: "lint" },
+  { name: "unused code", script: "knip" },
+  { name: "doors", script: "doors" },
+  { name: "format", script: "format:check" },
+  { name: "generated files", script: "generate:check" },
+];
+
+const root = join(import.meta.dirname, "..");
+const ok = await checkParts(
+  { run: shellRunner(root), print: console.log, nowMs: () => performance.now(), width: 2 },
+  PARTS,
+);
+process.exitCode = ok ? 0 : 1;
