@@ -17,6 +17,7 @@ import type { Deps } from "./deps.ts";
 import { abortSteps, type Execution, isBusy, runName } from "./execution.ts";
 import { cancelRun } from "./inbox.ts";
 import { saveNote, saveTransition } from "./record.ts";
+import type { Ending } from "./watch.ts";
 
 /**
  * Carry a claimed run to its end, or until it is given back.
@@ -81,12 +82,27 @@ function applied(deps: Deps, exec: Execution, transition: Transition, result: Wr
   exec.cancelTimer?.();
   exec.leave("over");
   if (result.kind === "posted") deps.worker.receive(result);
-  if (transition.kind === "complete")
-    return deps.watchers.tell(exec.run.rowId, { state: "completed", value: transition.output });
-  if (transition.kind === "fail")
-    return deps.watchers.tell(exec.run.rowId, { state: "failed", value: transition.error });
-  if (transition.kind === "cancel") deps.watchers.tell(exec.run.rowId, { state: "cancelled", value: transition.error });
+  const ending = toEnding(transition);
+  if (ending !== null) return deps.watchers.tellEnded(exec.run.rowId, ending);
+  deps.watchers.tellLeft(exec.run.rowId);
   if (transition.kind === "release") deps.worker.nudge();
+}
+
+/** Null: the run has left this execution without having ended. */
+function toEnding(transition: Transition): Ending | null {
+  switch (transition.kind) {
+    case "complete":
+      return { state: "completed", value: transition.output };
+    case "fail":
+      return { state: "failed", value: transition.error };
+    case "cancel":
+      return { state: "cancelled", value: transition.error };
+    case "compensate":
+    case "park":
+    case "pause":
+    case "release":
+      return null;
+  }
 }
 
 /**

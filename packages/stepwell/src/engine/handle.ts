@@ -175,33 +175,43 @@ function post(deps: Deps, to: RunRef, item: NewInboxItem): Promise<void> {
 async function awaitEnd(deps: Deps, ref: RunRef, knownRowId: number | null): Promise<Ending> {
   const rowId = knownRowId ?? (await getRun(deps, ref)).rowId;
   return new Promise((resolve, reject) => {
-    let pollMs = deps.worker.executes(rowId) ? POLL_MS_MAX : POLL_MS_MIN;
+    let polling = false;
     let cancelTimer = (): void => {};
-    const done = (ending: Ending): void => {
+    let pollMs = POLL_MS_MIN;
+    const done = (settle: () => void): void => {
       cancelTimer();
       unwatch();
-      resolve(ending);
+      settle();
     };
-    const unwatch = deps.watchers.watch(rowId, done);
-    const arm = (): void => {
+    const poll = (): void => {
       cancelTimer = deps.host.timer(pollMs, () => void look());
       pollMs = Math.min(pollMs * 2, POLL_MS_MAX);
     };
     const look = async (): Promise<void> => {
+      polling = true;
       try {
-        const run = await getRun(deps, ref);
-        if (isTerminal(run.state))
-          return done({ state: run.state, value: (run.state === "completed" ? run.output : run.error) ?? "null" });
-        arm();
+        const ending = toEnding(await getRun(deps, ref));
+        if (ending !== null) return done(() => resolve(ending));
+        poll();
       } catch (error) {
-        if ((error as StepwellError).code !== "RUN_NOT_FOUND") return arm();
-        unwatch();
-        reject(error);
+        if (error instanceof StepwellError && PASSING.has(error.code)) return poll();
+        done(() => reject(error));
       }
     };
-    if (deps.worker.executes(rowId)) arm();
-    else void look();
+    const unwatch = deps.watchers.watch(rowId, {
+      ended: (ending) => done(() => resolve(ending)),
+      left: () => void (polling || look()),
+    });
+    if (!deps.worker.executes(rowId)) void look();
   });
+}
+
+/** Faults of the store that pass; whoever waits for a run need not hear of them. */
+const PASSING: ReadonlySet<string> = new Set(["STORE_BUSY", "STORE_FULL", "STORE_FAILED", "STORE_OUTCOME_UNKNOWN"]);
+
+function toEnding(run: Run): Ending | null {
+  if (!isTerminal(run.state)) return null;
+  return { state: run.state, value: (run.state === "completed" ? run.output : run.error) ?? "null" };
 }
 
 function toOutcome<Output>(ending: Ending): RunOutcome<Output> {

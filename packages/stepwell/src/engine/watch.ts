@@ -1,36 +1,44 @@
 /**
  * Watchers: those who wait for a run to end. A run that ends in this process tells
- * them at once; for all others `awaitEnd` asks the store, ever less often.
+ * them at once. One that leaves it, parked or lost, may end elsewhere: they are told
+ * so, and ask the store from then on.
  */
 import type { TerminalState } from "../model/run.ts";
 
 /** How a run ended; `value` is the encoded output or the stored Failure. */
 export type Ending = { readonly state: TerminalState; readonly value: string };
 
-/** Callbacks by run. */
+/** `ended` is called once and is the last call; `left` whenever the run is no longer executed here. */
+export type Watcher = { readonly ended: (ending: Ending) => void; readonly left: () => void };
+
+/** Watchers by run. */
 export type Watchers = {
-  /** Call `ended` once; the result withdraws it. */
-  readonly watch: (rowId: number, ended: (ending: Ending) => void) => () => void;
-  readonly tell: (rowId: number, ending: Ending) => void;
+  /** The result withdraws it. */
+  readonly watch: (rowId: number, watcher: Watcher) => () => void;
+  readonly tellEnded: (rowId: number, ending: Ending) => void;
+  readonly tellLeft: (rowId: number) => void;
 };
 
 /** No watchers yet. */
 export function openWatchers(): Watchers {
-  const byRun = new Map<number, Set<(ending: Ending) => void>>();
+  const byRun = new Map<number, Set<Watcher>>();
   return {
-    watch: (rowId, ended) => {
+    watch: (rowId, watcher) => {
       const set = byRun.get(rowId) ?? new Set();
-      set.add(ended);
+      set.add(watcher);
       byRun.set(rowId, set);
       return () => {
-        if (set.delete(ended) && set.size === 0) byRun.delete(rowId);
+        if (set.delete(watcher) && set.size === 0) byRun.delete(rowId);
       };
     },
-    tell: (rowId, ending) => {
+    tellEnded: (rowId, ending) => {
       const set = byRun.get(rowId);
       if (set === undefined) return;
       byRun.delete(rowId);
-      for (const ended of set) ended(ending);
+      for (const watcher of set) watcher.ended(ending);
+    },
+    tellLeft: (rowId) => {
+      for (const watcher of byRun.get(rowId) ?? []) watcher.left();
     },
   };
 }

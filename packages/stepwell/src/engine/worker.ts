@@ -251,6 +251,7 @@ function leave(deps: Deps, state: State, rowId: number, how: "parked" | "over" |
   state.executing.delete(rowId);
   if (exec !== undefined && how === "parked") linger(deps, state, exec);
   if (exec !== undefined && how === "lost") giveBack(deps, exec);
+  if (how !== "over") deps.watchers.tellLeft(rowId);
   if (isEmpty(state)) state.onEmpty?.();
   if (state.nudged) deps.worker.nudge();
 }
