@@ -28,13 +28,18 @@ type Staged = {
 export type Stage = { readonly root: string; readonly folder: string; readonly staged: readonly Staged[] };
 
 /** A command of a document, what must come out, and where that is written. */
-export type Session = { readonly where: string; readonly command: string; readonly expected: string; readonly args: readonly string[] };
+export type Session = {
+  readonly where: string;
+  readonly command: string;
+  readonly expected: string;
+  readonly args: readonly string[];
+};
 
 /** Programs of one document, in the order in which they must run, and the folder they run in. */
 export type Play = { readonly path: string; readonly folder: string; readonly sessions: readonly Session[] };
 
-/** How long a program of a document may take. */
-const RUN_MS_MAX = 15_000;
+/** How long a program of a document may take: where a dead process cannot be told from a live one, a lease must run out first. */
+const RUN_MS_MAX = 30_000;
 
 /** Write all `ts` blocks into `folder`, which is empty. */
 export function stageDocuments(root: string, folder: string, documents: readonly Document[]): Stage {
@@ -105,7 +110,8 @@ export function listPlays(stage: Stage): readonly Play[] {
 /** What the program prints; "Killed" and a bad exit code are told in a last line, as a shell would. */
 export async function play(folder: string, { args }: Session): Promise<string> {
   const { stdout, stderr, code, signal } = await run(folder, ["--conditions=stepwell-source", ...args]);
-  const end = signal === "SIGKILL" ? "Killed" : signal !== null || code !== 0 ? `${stderr}\nended with ${signal ?? code}` : "";
+  const end =
+    signal === "SIGKILL" ? "Killed" : signal !== null || code !== 0 ? `${stderr}\nended with ${signal ?? code}` : "";
   return `${stdout}${end}`.trimEnd();
 }
 
@@ -128,7 +134,7 @@ export function consoleSessions(document: Document, fence: Fence): readonly Sess
 
 function runSession(document: Document, fence: Fence, next: Fence | undefined, file: string): Session {
   const where = `${document.path}:${fence.line}`;
-  if (next?.language !== "text") throw new Error(`${where}: a "ts run" block is followed by a "text" block: what it prints`);
+  if (next?.language !== "text") throw new Error(`${where}: no "text" block below this "ts run" says what it prints`);
   return { where, command: `node ${file}`, expected: next.text.trim(), args: [file] };
 }
 
@@ -161,7 +167,12 @@ function named(document: Document): ReadonlySet<string> {
   return new Set(document.fences.flatMap((fence) => (fence.language === "ts" ? (nameOf(fence) ?? []) : [])));
 }
 
-type Ended = { readonly stdout: string; readonly stderr: string; readonly code: number | null; readonly signal: string | null };
+type Ended = {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly code: number | null;
+  readonly signal: string | null;
+};
 
 function run(cwd: string, args: readonly string[]): Promise<Ended> {
   return new Promise((resolve, reject) => {

@@ -87,7 +87,9 @@ const ATTRIBUTE = /\b(?:src|srcset|href)="([^"]+)"/g;
 
 function linksIn(line: string): readonly string[] {
   const text = line.replaceAll(CODE, "");
-  return [INLINE_LINK, REFERENCE, ATTRIBUTE].flatMap((pattern) => [...text.matchAll(pattern)].map((match) => match[1]!));
+  return [INLINE_LINK, REFERENCE, ATTRIBUTE].flatMap((pattern) =>
+    [...text.matchAll(pattern)].map((match) => match[1]!),
+  );
 }
 
 /** As GitHub makes them: lower case, spaces to hyphens, no punctuation; the second of a name ends in -1. */

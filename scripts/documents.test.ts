@@ -29,7 +29,11 @@ const COMMANDS: readonly (readonly [command: RegExp, runBy: string, words: strin
   [/^npm run build$/, "packages/stepwell/package.json", "scripts/build.ts"],
   [/^npm install stepwell$/, "scripts/consume.ts", '"node_modules/stepwell"'],
   [/^npm run demo( -- --keep)?$/, "series/01-checkout/test/demo.test.ts", "series/01-checkout/demo.ts"],
-  [/^npm run series -- 1 --(list|test|fragile|scenario [\w-]+)$/, "series/01-checkout/test/run.test.ts", "series/run.ts"],
+  [
+    /^npm run series -- 1 --(list|test|fragile|scenario [\w-]+)$/,
+    "series/01-checkout/test/run.test.ts",
+    "series/run.ts",
+  ],
   // Interactive, or npm's own on nothing of ours.
   [/^npm run changeset$/, "package.json", '"changeset":'],
   [/^npm (init -y|pkg set type=module)$/, "package.json", ""],
@@ -40,7 +44,16 @@ const BROKEN = parseDocument(
   [
     ...["```ts", 'import { workflow } from "stepwell";', 'workflow("a/b", { version: 1 }, async () => 1);', "```"],
     ...["```ts", "await ctx.slep(1);", "```"],
-    ...["```ts", "// says-nothing.ts", 'import "stepwell";', "```", "```console", "$ node says-nothing.ts", "hello", "```"],
+    ...[
+      "```ts",
+      "// says-nothing.ts",
+      'import "stepwell";',
+      "```",
+      "```console",
+      "$ node says-nothing.ts",
+      "hello",
+      "```",
+    ],
   ].join("\n"),
 );
 
@@ -63,7 +76,9 @@ describe.each(DOCUMENTS.map((document) => [document.path, document] as const))("
   it("has blocks that compile, in languages that are tested", () => {
     expect(errors.filter((error) => error.startsWith(`${path}:`))).toEqual([]);
     const odd = document.fences.filter(({ language }) => !LANGUAGES.includes(language));
-    expect(odd.map(({ language, line }) => `${path}:${line}: "${language}"; known are ${LANGUAGES.join(", ")}`)).toEqual([]);
+    expect(
+      odd.map(({ language, line }) => `${path}:${line}: "${language}"; known are ${LANGUAGES.join(", ")}`),
+    ).toEqual([]);
   });
 
   it("quotes files as they are", () => {
@@ -122,7 +137,8 @@ describe("these tests", () => {
   });
 
   it("notice links, anchors and blocks that are broken", () => {
-    const text = "# A b!\n\n[1](README.md) [2](nowhere.md) [3](#a-b) [4](#c) [5](README.md#nowhere) `[6](x)` [7](https://x.y)\n";
+    const text =
+      "# A b!\n\n[1](README.md) [2](nowhere.md) [3](#a-b) [4](#c) [5](README.md#nowhere) `[6](x)` [7](https://x.y)\n";
     expect(deadLinks(ROOT, parseDocument("x.md", text)).map((complaint) => complaint.split(" ")[1])).toEqual([
       "nowhere.md:",
       "#c:",
@@ -151,5 +167,10 @@ function commandsOf(document: Document): readonly string[] {
 /** ARCHITECTURE.md names files from the root, from the library, or from its src. */
 function findFile(file: string): string | null {
   const places = ["", "packages/stepwell", "packages/stepwell/src"];
-  return globSync(places.map((place) => join(place, file)), { cwd: ROOT }).map((path) => join(ROOT, path))[0] ?? null;
+  return (
+    globSync(
+      places.map((place) => join(place, file)),
+      { cwd: ROOT },
+    ).map((path) => join(ROOT, path))[0] ?? null
+  );
 }
