@@ -20,7 +20,7 @@ const PREFIX = "@compensate/";
 /** How long a replayed body that awaits something raw may take to reach its next call before its closures count as missing. */
 const COLLECT_MS = 30_000;
 
-/** Undo all that has been collected, newest first. A step whose undoing is exhausted ends the run: COMPENSATION_FAILED. */
+/** Undo all that has been collected, newest first. Undoing that is exhausted ends the run as failed: COMPENSATION_FAILED. */
 export function compensate(deps: Deps, exec: Execution): Promise<Outcome> {
   return new Promise((resolve) => {
     exec.stop = resolve;
@@ -39,24 +39,26 @@ export async function resumeCompensation(deps: Deps, exec: Execution): Promise<O
   return { kind: "stuck", error: failureText(toFailure(new StepwellError("COMPENSATION_MISSING", what))) };
 }
 
-/** Keys of recorded, compensable and not yet compensated steps that the body has not asked for again. */
+/** Keys of recorded, compensable and not yet undone steps that the body has not asked for again. */
 export function uncollected(exec: Execution): readonly string[] {
   if (exec.recorded.size === 0) return [];
   return [...exec.recorded.values()]
-    .filter((checkpoint) => checkpoint.compensable && !exec.recorded.has(PREFIX + checkpoint.key))
-    .map((checkpoint) => checkpoint.key);
+    .filter(({ key, compensable }) => compensable && exec.recorded.get(PREFIX + key)?.outcome !== "completed")
+    .map(({ key }) => key);
 }
 
+/** One that cannot be undone is no reason to leave the others standing: all are tried before the failure is told. */
 async function undoAll(deps: Deps, exec: Execution): Promise<Outcome> {
   const newestFirst = [...exec.compensations.values()].sort((a, b) => b.seq - a.seq);
+  const failed: { readonly key: string; readonly error: unknown }[] = [];
   for (const compensation of newestFirst) {
     try {
       await undo(deps, exec, compensation);
     } catch (error) {
-      return { kind: "compensation_failed", error: exhausted(exec, compensation, error) };
+      failed.push({ key: compensation.key, error });
     }
   }
-  return { kind: "compensated" };
+  return failed.length === 0 ? { kind: "compensated" } : { kind: "compensation_failed", error: exhausted(exec, failed) };
 }
 
 function undo(deps: Deps, exec: Execution, compensation: Compensation): Promise<unknown> {
@@ -96,10 +98,11 @@ async function replayBody(deps: Deps, exec: Execution): Promise<void> {
   }
 }
 
-function exhausted(exec: Execution, compensation: Compensation, thrown: unknown): string {
-  const what = `undoing step "${compensation.key}" of ${runName(exec)} failed for good.`;
-  const failure = toFailure(new StepwellError("COMPENSATION_FAILED", what, { cause: thrown }));
-  if (exec.run.error === null) return failureText(failure);
+function exhausted(exec: Execution, failed: readonly { readonly key: string; readonly error: unknown }[]): string {
+  const steps = failed.map(({ key }) => key);
+  const what = `undoing ${steps.map((key) => `"${key}"`).join(", ")} of ${runName(exec)} failed for good.`;
+  const failure = toFailure(new StepwellError("COMPENSATION_FAILED", what, { cause: failed[0]?.error }));
+  if (exec.run.error === null) return failureText({ ...failure, details: { steps } });
   const { stack: _stack, ...original } = parseFailure(exec.run.error);
-  return failureText({ ...failure, details: { original } });
+  return failureText({ ...failure, details: { steps, original } });
 }

@@ -14,10 +14,10 @@
  * properties that are not enumerable are left out, as by `{ ...value }`.
  */
 import { StepwellError } from "./codes.ts";
-import { copyValue } from "./copy.ts";
+import { type Copied, copyValue } from "./copy.ts";
 import { LIMITS_DEFAULT, type Limits } from "./limits.ts";
 import { shorten } from "./plain.ts";
-import { fromTagged, TAG_MARK, toTagged, UNDEFINED_TEXT } from "./tag.ts";
+import { fromTagged, hasSpecialKey, TAG_MARK, toTagged, UNDEFINED_TEXT } from "./tag.ts";
 
 /** The bounds of one payload, see limits.ts. */
 export { LIMITS_DEFAULT, type Limits } from "./limits.ts";
@@ -34,7 +34,7 @@ export type Encoded<T> = { readonly text: string; readonly value: T };
 export function encode<T>(value: T, limits: Limits = LIMITS_DEFAULT): Encoded<T> {
   if (value === undefined) return { text: UNDEFINED_TEXT, value };
   const copied = copyValue(value, limits);
-  const text = JSON.stringify(copied.tagged ? toTagged(copied.value, "kept") : copied.value);
+  const text = textOf(copied);
   if (text.length * 3 > limits.bytesMax) checkBytes(text, limits.bytesMax);
   return { text, value: copied.value as T };
 }
@@ -49,6 +49,13 @@ export function decode(text: string): unknown {
     if (cause instanceof StepwellError) throw cause;
     throw new StepwellError("PAYLOAD_CORRUPT", `stored text cannot be read: ${shorten(text, 100)}`, { cause });
   }
+}
+
+/** A text without backslash has no escaped key; only with one are the keys looked at. */
+function textOf({ value, tagged }: Copied): string {
+  if (tagged) return JSON.stringify(toTagged(value, "kept"));
+  const text = JSON.stringify(value);
+  return text.includes("\\") && hasSpecialKey(value) ? JSON.stringify(toTagged(value, "kept")) : text;
 }
 
 /** A UTF-16 code unit takes one to three bytes of UTF-8; only near the limit are they counted. */

@@ -12,9 +12,12 @@
  * | map       | array of [key, value]                                   |
  * | set       | array                                                   |
  * | bytes     | base64                                                  |
- * | error     | name, message, permanent?, cause?, own: its own fields  |
- * | object    | a plain object with a key "$sw" of its own, taken as is |
+ * | error     | name, message, permanent?, cause?, own: its own fields   |
+ * | entries   | a plain object with a special key: array of [key, value] |
  *
+ * Special is the key "$sw", and any key in which JSON escapes a character: JSON.parse of V8
+ * 12.8 and later (Node 24 and 26) can mistake an escaped key for another one
+ * (github.com/nodejs/node/issues/63785). No text written here holds such a key.
  * Works on the copies that copy.ts makes: nothing here checks or calls foreign code.
  */
 import { StepwellError } from "./codes.ts";
@@ -32,6 +35,9 @@ export const UNDEFINED_TEXT = '{"$sw":"undefined"}';
 
 /** The numbers that JSON cannot write, as texts. */
 const NUMBERS: ReadonlySet<string> = new Set(["NaN", "Infinity", "-Infinity", "-0"]);
+
+/** Holds for every key that JSON.stringify escapes, and for few others. */
+const ESCAPED = /["\\\p{Cc}\p{Cs}]/u;
 
 type Json = { [key: string]: unknown };
 
@@ -59,6 +65,13 @@ export function isJsonNumber(value: number): boolean {
   return Number.isFinite(value) && (value !== 0 || 1 / value > 0);
 }
 
+/** Whether an object inside a value without tags has a special key. */
+export function hasSpecialKey(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (Array.isArray(value)) return value.some(hasSpecialKey);
+  return Object.keys(value).some(isSpecial) || Object.values(value).some(hasSpecialKey);
+}
+
 /** Rebuild values from a freshly parsed tree, which is used up; PAYLOAD_CORRUPT for an unknown or malformed tag. */
 export function fromTagged(node: unknown): unknown {
   if (typeof node !== "object" || node === null) return node;
@@ -76,23 +89,25 @@ function containerToTagged(value: object, order: KeyOrder): unknown {
   return { [TAG]: "error", value: errorToTagged(value as Error, order) };
 }
 
-function objectToTagged(value: Json, order: KeyOrder): Json {
-  const tagged = propertiesToTagged(value, order);
-  return Object.hasOwn(value, TAG) ? { [TAG]: "object", value: tagged } : tagged;
+function objectToTagged(source: Json, order: KeyOrder): Json {
+  const keys = keysOf(source, order);
+  if (keys.some(isSpecial)) return { [TAG]: "entries", value: keys.map((key) => [key, toTagged(source[key], order)]) };
+  if (order === "sorted") return Object.fromEntries(keys.map((key) => [key, toTagged(source[key], order)]));
+  const copy = { ...source };
+  for (const key of keys) {
+    const value = copy[key];
+    if (typeof value !== "string") copy[key] = toTagged(value, order);
+  }
+  return copy;
 }
 
-/** Spread and fromEntries define properties, so that a key `__proto__` stays a key. */
-function propertiesToTagged(source: Json, order: KeyOrder): Json {
-  if (order === "kept") {
-    const copy = { ...source };
-    for (const key of Object.keys(copy)) {
-      const value = copy[key];
-      if (typeof value !== "string") copy[key] = toTagged(value, order);
-    }
-    return copy;
-  }
-  const keys = Object.keys(source).filter((key) => source[key] !== undefined);
-  return Object.fromEntries(keys.toSorted().map((key) => [key, toTagged(source[key], order)]));
+function keysOf(source: Json, order: KeyOrder): string[] {
+  const keys = Object.keys(source);
+  return order === "kept" ? keys : keys.filter((key) => source[key] !== undefined).toSorted();
+}
+
+function isSpecial(key: string): boolean {
+  return key === TAG || ESCAPED.test(key);
 }
 
 function errorToTagged(error: Error, order: KeyOrder): Json {
@@ -102,7 +117,7 @@ function errorToTagged(error: Error, order: KeyOrder): Json {
     message: error.message,
     ...(permanent ? { permanent } : {}),
     ...(Object.hasOwn(error, "cause") ? { cause: toTagged(error.cause, order) } : {}),
-    own: propertiesToTagged(Object.fromEntries(Object.entries(error)), order),
+    own: objectToTagged(Object.fromEntries(Object.entries(error)), order),
   };
 }
 
@@ -128,10 +143,9 @@ function reviveTag(node: Json): unknown {
   if (tag === "date" && (typeof value === "string" || value === null)) return reviveDate(value);
   if (tag === "map" && Array.isArray(value)) return new Map(reviveItems(value) as [unknown, unknown][]);
   if (tag === "set" && Array.isArray(value)) return new Set(reviveItems(value));
+  if (tag === "entries" && Array.isArray(value)) return Object.fromEntries(reviveItems(value) as [string, unknown][]);
   if (tag === "bytes" && typeof value === "string") return fromBase64(value);
-  if (typeof value !== "object" || value === null) throw corrupt(tag);
-  if (tag === "error") return reviveErrorTag(value as Json);
-  if (tag === "object") return reviveProperties(value as Json);
+  if (tag === "error" && typeof value === "object" && value !== null) return reviveErrorTag(value as Json);
   throw corrupt(tag);
 }
 
@@ -143,9 +157,9 @@ function reviveDate(value: string | null): Date {
 
 function reviveErrorTag({ name, message, permanent = false, cause, own }: Json): Error {
   if (typeof name !== "string" || typeof message !== "string") throw corrupt("error");
-  if (typeof own !== "object" || own === null) throw corrupt("error");
-  const fields = reviveProperties(own as Json);
-  const parts = { name, message, permanent: permanent === true, fields };
+  const fields = fromTagged(own);
+  if (typeof fields !== "object" || fields === null) throw corrupt("error");
+  const parts = { name, message, permanent: permanent === true, fields: fields as Json };
   return buildError(cause === undefined ? parts : { ...parts, cause: fromTagged(cause) });
 }
 

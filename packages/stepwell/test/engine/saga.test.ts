@@ -63,11 +63,13 @@ it("F22: after a crash the body is replayed only for its closures; what is undon
   expect(ran.filter((name) => name !== "body")).toEqual(["a", "b"]);
 });
 
-it("an exhausted compensation fails the run with COMPENSATION_FAILED and keeps the original error", async () => {
+it("an exhausted compensation fails the run with COMPENSATION_FAILED, after the others were undone", async () => {
   const world = await openWorld();
+  const undone: string[] = [];
   const w = workflow("t/exhausted", { version: "1.0.0" }, async (ctx) => {
+    await ctx.step("pay", () => 1).compensate(() => void undone.push("pay"));
     await ctx
-      .step("pay", () => 1)
+      .step("reserve", () => 1)
       .compensate(() => Promise.reject(new Error("bank closed")), { attempts: 2, base: "10ms" });
     throw new PermanentError("no stock");
   });
@@ -76,8 +78,9 @@ it("an exhausted compensation fails the run with COMPENSATION_FAILED and keeps t
   await world.advance(1_000);
   expect(await run.outcome()).toMatchObject({
     state: "failed",
-    error: { code: "COMPENSATION_FAILED", details: { original: { message: "no stock" } } },
+    error: { code: "COMPENSATION_FAILED", details: { steps: ["reserve"], original: { message: "no stock" } } },
   });
+  expect(undone).toEqual(["pay"]);
 });
 
 it("a closure that the code no longer has sets the run aside: COMPENSATION_MISSING", async () => {

@@ -63,7 +63,6 @@ export function nextDueInMs(session: Session, versionIds: readonly number[], now
 
 /** Row ids, by due time and then age. */
 function listDue({ sql }: Connection, { versionIds, nowMs }: ClaimRequest, limit: number): readonly number[] {
-  if (limit < 1) return [];
   const due = versionIds.flatMap((id) => sql.listDueRuns.all(id, nowMs, limit) as unknown as readonly Due[]);
   if (versionIds.length > 1) due.sort((a, b) => a.due_at_ms - b.due_at_ms || a.id - b.id);
   return due.slice(0, limit).map((row) => row.id);

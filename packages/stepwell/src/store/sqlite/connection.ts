@@ -40,7 +40,7 @@ export const SQLITE_VERSION_MIN = "3.51.3";
 /** How long opening waits for another process that migrates or recovers. Once open, waiting is asynchronous. */
 const OPEN_WAIT_MS = 1_000;
 
-/** Below this size the whole file is checked at open (about 5 ms per MiB), above it the edges of its tables. */
+/** Below this size the whole file is checked at open (2 ms per MiB), above it the edges of its tables. */
 const CHECK_PAGES_MAX = 1_024;
 
 /**

@@ -2,10 +2,16 @@
  * Flush: the group commit. One transaction, one answer per write, in order (S4).
  *
  * Row by row, one prepared statement per kind; PostgreSQL does the same in one
- * statement. Measured on 2 shared cores, Node 24.21, batches of 512 checkpoints,
- * CPU us per row: this 1.7; bare INSERT without proof of ownership 1.2; eight rows
- * per statement 1.4 (not worth a second way to answer); guard read by a statement
- * of its own 2.6; a savepoint around each write 3.4.
+ * statement. CPU us per checkpoint, commit apart, batches of 512, Node 24.21 on two
+ * shared cores:
+ *
+ *     1.4  bare INSERT, without proof of ownership
+ *     1.7  this
+ *     2.2  this without OR FAIL, see saveCheckpoint in queries.sql
+ *     2.4  the owner read by a statement of its own, then a bare INSERT
+ *     2.7  this with a savepoint around each write
+ *     1.2  eight rows per statement: the next thing to try, at the price of a second
+ *          way to find out which of the eight were refused
  *
  * So the hot path has no savepoints. When one row is impossible, the batch is
  * rolled back and done again with one around every write, so that only that write
@@ -77,14 +83,14 @@ function applyWrite(batch: Batch, write: Write): WriteResult {
 }
 
 function applyAlone(batch: Batch, write: Write): WriteResult {
-  const { db, sql } = batch;
+  const { sql } = batch;
   sql.savepoint.run();
   try {
     const result = applyWrite(batch, write);
     sql.releaseSavepoint.run();
     return result;
   } catch (error) {
-    if (!db.isTransaction || !isRowFault(error)) throw error;
+    if (!isRowFault(error)) throw error;
     sql.rollbackToSavepoint.run();
     sql.releaseSavepoint.run();
     return { kind: "refused", error: refusal(write, error) };

@@ -57,8 +57,7 @@ ORDER BY versions.id;
 SELECT id FROM workers WHERE id = :workerId AND state = 'alive';
 
 -- name: insertRun
--- OR FAIL: see saveCheckpoint.
-INSERT OR FAIL INTO runs (
+INSERT INTO runs (
   workflow_id, version_id, public_id, state, worker_id, fence, due_at_ms,
   input, input_hash, actor, seed, parent_id, parent_key, parent_awaits, created_at_ms
 )

@@ -11,9 +11,7 @@ import { transact } from "./transaction.ts";
 
 /** Find or insert a version. A transaction of its own, and only when it is new. */
 export function ensureVersion(session: Session, identity: Identity): Version {
-  const found = findVersion(connected(session), identity) ?? insertVersion(session, identity);
-  session.versions.set(found.id, found);
-  return toVersion(found);
+  return toVersion(findVersion(connected(session), identity) ?? insertVersion(session, identity));
 }
 
 /** All versions, in the order they were first seen. */

@@ -61,7 +61,7 @@ export const claims: Chapter = ({ expect }, play) => {
     await insertPending(scene, { id: "first", versionId: other.versionId }, NOW + 1);
     await insertPending(scene, { id: "second" }, NOW + 2);
     await insertPending(scene, { id: "also second", versionId: other.versionId }, NOW + 2);
-    const by = { workerId, versionIds: [scene.versionId, other.versionId], nowMs: NOW + 9 };
+    const by = { workerId, versionIds: [other.versionId, scene.versionId], nowMs: NOW + 9 };
     expect(idsOf(await store.claimRuns({ ...by, limit: 3 }))).toEqual(["first", "second", "also second"]);
     expect(idsOf(await store.claimRuns({ ...by, limit: 3 }))).toEqual(["third"]);
     expect(await store.claimRuns({ ...by, limit: 0 })).toEqual([]);

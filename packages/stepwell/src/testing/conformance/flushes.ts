@@ -203,6 +203,14 @@ export const flushes: Chapter = ({ expect }, play) => {
     ]);
   });
 
+  play("durations are whole milliseconds", async (scene) => {
+    const owner = await insertHeld(scene);
+    await flushOne(scene, checkpointOf(owner, { durationMs: 1.6 }));
+    await flushOne(scene, attemptOf(owner, { key: "other", seq: 3, durationMs: 0.4 }));
+    const { checkpoints, attempts } = await scene.store.loadMemory(owner.rowId);
+    expect([checkpoints[0]!.durationMs, attempts[0]!.durationMs]).toEqual([2, 0]);
+  });
+
   play("progress is overwritten", async (scene) => {
     const owner = await insertHeld(scene);
     const progress = (value: string): Write => ({ kind: "progress", owner, value });

@@ -23,6 +23,14 @@ export const inboxes: Chapter = ({ expect }, play) => {
     expect((await flushOne(scene, parkOf(owner, { inboxSeen: 1 }))).kind).toBe("stored");
   });
 
+  play("S7: nor does the park of a compensation", async (scene) => {
+    const owner = await insertHeld(scene);
+    await flushOne(scene, transitionOf(owner, { kind: "compensate", ending: "failed", error: '"e"' }));
+    await flushOne(scene, postOf("r"));
+    expect(await flushOne(scene, parkOf(owner, { state: "compensating" }))).toEqual({ kind: "unseen" });
+    expect(await readRun(scene)).toMatchObject({ state: "compensating", workerId: owner.workerId });
+  });
+
   play("S7: a post and a park in one flush lose nothing, in either order", async (scene) => {
     const [a, b] = [await insertHeld(scene, { id: "a" }), await insertHeld(scene, { id: "b" })];
     const results = await scene.store.flush([postOf("a"), parkOf(a), parkOf(b), postOf("b")], NOW);

@@ -100,6 +100,15 @@ export const runs: Chapter = ({ expect }, play) => {
     expect((await readRun(scene, "child")).parent).toEqual(parent);
   });
 
+  play("S2: neither does one that gave its run up, or whose worker is dead", async (scene) => {
+    const [a, b] = [await insertHeld(scene, { id: "a" }), await insertHeld(scene, { id: "b" })];
+    await flushOne(scene, parkOf(a));
+    expect(await flushOne(scene, { ...insertOf(aRun(scene)), owner: a })).toEqual({ kind: "stale" });
+    await scene.store.buryWorker(scene.workerId, true, NOW);
+    expect(await flushOne(scene, { ...insertOf(aRun(scene)), owner: b })).toEqual({ kind: "stale" });
+    expect(await scene.store.findRun(refOf("r"))).toBe(null);
+  });
+
   play("S5: a child's start answers again after its parent has parked", async (scene) => {
     const owner = await insertHeld(scene, { id: "mother" });
     const parent = { rowId: owner.rowId, key: "child", awaited: true };

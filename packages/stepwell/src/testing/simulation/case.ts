@@ -86,7 +86,9 @@ function readExecutions(
     const rowId = storyOf.get(start.run)?.run.rowId ?? -1;
     const name = `${start.run} ${start.undo ? undoKey(start.key) : start.key}`;
     const list = executions.get(name) ?? [];
-    const known = takings.get(`${start.process} ${rowId}`)?.filter((one) => one.knownAt !== null && one.knownAt < start.at);
+    const known = takings
+      .get(`${start.process} ${rowId}`)
+      ?.filter((one) => one.knownAt !== null && one.knownAt < start.at);
     list.push({ start, end: ends.get(start.execution) ?? null, rowId, taking: known?.at(-1) ?? null });
     executions.set(name, list);
   }

@@ -9,7 +9,8 @@ import { runText, type Story } from "./evidence.ts";
 export const COMPENSATION_INVARIANTS: readonly Invariant[] = [
   {
     id: "I19",
-    title: "a failed or cancelled run undoes each of its completed steps exactly once, newest first; a completed run undoes none",
+    title:
+      "a failed or cancelled run undoes each completed step exactly once, newest first; a completed run undoes none",
     check: (c) => c.evidence.stories.flatMap(wronglyUndone),
   },
   {
@@ -32,15 +33,20 @@ function wronglyUndone({ run, memory }: Story): Finding[] {
     .map((checkpoint) => undoKey(checkpoint.key))
     .reverse();
   const done = undone.map((checkpoint) => checkpoint.key);
-  const expected = gaveUp ? wanted.slice(0, done.length) : wanted;
   const findings: Finding[] = [];
-  if (done.join("\n") !== expected.join("\n")) {
-    findings.push({ run: name, what: `${run.state}; undone: ${done.join(", ") || "nothing"}; to be undone: ${wanted.join(", ") || "nothing"}` });
+  if (done.join("\n") !== wanted.join("\n")) {
+    findings.push({
+      run: name,
+      what: `${run.state}; undone: ${done.join(", ") || "nothing"}; to be undone: ${wanted.join(", ") || "nothing"}`,
+    });
   }
   const failed = undone.filter((checkpoint) => checkpoint.outcome !== "completed");
-  if (gaveUp !== (failed.length > 0)) {
+  if (gaveUp !== failed.length > 0) {
     const why = failed.map((checkpoint) => checkpoint.key).join(", ") || "none failed";
-    findings.push({ run: name, what: `${run.state}${gaveUp ? " with COMPENSATION_FAILED" : ""}, of its compensations ${why}` });
+    findings.push({
+      run: name,
+      what: `${run.state}${gaveUp ? " with COMPENSATION_FAILED" : ""}, of its compensations ${why}`,
+    });
   }
   return findings;
 }

@@ -46,7 +46,12 @@ const ACCOUNTED: Invariant = {
     c.evidence.snapshots.flatMap((snapshot) => {
       const accepted = c.ledger.inserted.filter((one) => one.at < snapshot.at).length;
       if (accepted === snapshot.runs.length) return [];
-      return [{ run: null, what: `at ${snapshot.trueMs} ms ${accepted} were accepted, ${snapshot.runs.length} are in the store` }];
+      return [
+        {
+          run: null,
+          what: `at ${snapshot.trueMs} ms ${accepted} were accepted, ${snapshot.runs.length} are in the store`,
+        },
+      ];
     }),
 };
 
@@ -102,9 +107,13 @@ function lostStarts(c: Case): Finding[] {
   return c.requestsOf("start").flatMap((request) => {
     const story = c.storyOf.get(request.run);
     if (request.answeredAt === null) return [];
-    if (story === undefined) return [{ run: request.run, what: "its start was acknowledged, but there is no such run" }];
+    if (story === undefined) {
+      return [{ run: request.run, what: "its start was acknowledged, but there is no such run" }];
+    }
     const stored = toJson(decode(story.run.input));
-    return stored === request.input ? [] : [{ run: request.run, what: `started with ${request.input}, stored is ${stored}` }];
+    return stored === request.input
+      ? []
+      : [{ run: request.run, what: `started with ${request.input}, stored is ${stored}` }];
   });
 }
 
@@ -122,7 +131,12 @@ function lostSignals(c: Case): Finding[] {
 }
 
 function isSignal(event: HistoryEvent, name: string, payload: string): boolean {
-  return event.kind === "received" && event.item === "signal" && event.name === name && toJson(decode(event.value)) === payload;
+  return (
+    event.kind === "received" &&
+    event.item === "signal" &&
+    event.name === name &&
+    toJson(decode(event.value)) === payload
+  );
 }
 
 /** A run that had ended before is none the worse for a cancel. */
@@ -131,9 +145,13 @@ function lostCancels(c: Case): Finding[] {
     const story = c.storyOf.get(request.run);
     if (request.answeredAt === null) return [];
     const received = story?.history.some((event) => event.kind === "received" && event.item === "cancel") === true;
-    const end = c.ledger.transitions.find((one) => one.rowId === story?.run.rowId && END_KINDS.includes(one.entry.kind));
+    const end = c.ledger.transitions.find(
+      (one) => one.rowId === story?.run.rowId && END_KINDS.includes(one.entry.kind),
+    );
     const tooLate = story !== undefined && isTerminal(story.run.state) && (end?.at ?? 0) < request.answeredAt;
-    return received || tooLate ? [] : [{ run: request.run, what: "a cancel was acknowledged, but is not in its history" }];
+    return received || tooLate
+      ? []
+      : [{ run: request.run, what: "a cancel was acknowledged, but is not in its history" }];
   });
 }
 
@@ -159,8 +177,11 @@ function badEnd(c: Case, { run, history }: Story): Finding[] {
   if (ends.length > 1 || accepted.length > 1) {
     findings.push({ run: runText(run), what: `ended ${Math.max(ends.length, accepted.length)} times` });
   }
-  if (isTerminal(run.state) !== (ends.length > 0) || (ends[0] !== undefined && ends[0].state !== run.state)) {
-    findings.push({ run: runText(run), what: `is ${run.state}, but its history ends with ${ends[0]?.state ?? "no end"}` });
+  if (isTerminal(run.state) !== ends.length > 0 || (ends[0] !== undefined && ends[0].state !== run.state)) {
+    findings.push({
+      run: runText(run),
+      what: `is ${run.state}, but its history ends with ${ends[0]?.state ?? "no end"}`,
+    });
   }
   return findings;
 }
@@ -170,11 +191,15 @@ const END_KINDS: readonly string[] = ["complete", "fail", "cancel"];
 function leftTerminal(c: Case): Finding[] {
   const ended = new Map<number, RunState>();
   const moments = c.evidence.snapshots.map((snapshot) => snapshot.runs);
-  moments.push(c.evidence.stories.map(({ run }) => ({ rowId: run.rowId, state: run.state, historySeq: run.historySeq })));
+  moments.push(
+    c.evidence.stories.map(({ run }) => ({ rowId: run.rowId, state: run.state, historySeq: run.historySeq })),
+  );
   const findings: Finding[] = [];
   for (const { rowId, state } of moments.flat()) {
     const earlier = ended.get(rowId);
-    if (earlier !== undefined && earlier !== state) findings.push({ run: c.nameOf(rowId), what: `was ${earlier}, then ${state}` });
+    if (earlier !== undefined && earlier !== state) {
+      findings.push({ run: c.nameOf(rowId), what: `was ${earlier}, then ${state}` });
+    }
     if (isTerminal(state)) ended.set(rowId, state);
   }
   return findings;
@@ -192,18 +217,25 @@ function orderFaults(history: readonly HistoryEvent[]): string[] {
   const done = new Set<string>();
   history.forEach((event, index) => {
     if ((event.kind === "started") !== (index === 0)) faults.push(`${event.kind} stands at place ${index + 1}`);
-    if (event.seq !== null && history[index - 1]?.kind === "ended") faults.push(`${event.kind} ${event.seq} follows the end`);
+    if (event.seq !== null && history[index - 1]?.kind === "ended") {
+      faults.push(`${event.kind} ${event.seq} follows the end`);
+    }
     if (event.kind === "received" && event.seq !== null) {
       const next = history[index + 1]?.kind;
-      if (next !== "step" && next !== "ended" && next !== "note") faults.push(`item ${event.seq} was consumed by ${next ?? "nothing"}`);
+      if (next !== "step" && next !== "ended" && next !== "note") {
+        faults.push(`item ${event.seq} was consumed by ${next ?? "nothing"}`);
+      }
     }
     if (event.kind !== "step" && event.kind !== "attempt_failed" && event.kind !== "wait_began") return;
     const before = attempts.get(event.key) ?? 0;
     if (done.has(event.key)) faults.push(`${event.kind} of "${event.key}" follows its checkpoint`);
     if (event.kind === "step") done.add(event.key);
-    if (event.kind === "attempt_failed" && event.attempt !== before + 1) faults.push(`attempt ${event.attempt} of "${event.key}" follows ${before}`);
+    if (event.kind === "attempt_failed" && event.attempt !== before + 1) {
+      faults.push(`attempt ${event.attempt} of "${event.key}" follows ${before}`);
+    }
     if (event.kind === "attempt_failed") attempts.set(event.key, event.attempt);
-    const outOfTurn = event.kind === "step" && event.step === "step" && event.attempt !== before + 1 && event.attempt !== before;
+    const outOfTurn =
+      event.kind === "step" && event.step === "step" && event.attempt !== before + 1 && event.attempt !== before;
     if (outOfTurn) faults.push(`"${event.key}" ended in attempt ${event.attempt} after ${before} failed ones`);
   });
   return faults;
@@ -216,7 +248,9 @@ function lateEnd(c: Case, { run }: Story): Finding[] {
   if (!isTerminal(run.state)) {
     const error = run.error === null ? "" : `: ${parseFailure(run.error).message}`;
     const waits = run.waitingFor.map((wait) => `${wait.kind} ${wait.name}`).join(", ");
-    return [{ run: runText(run), what: `is still ${run.state}${error}${waits === "" ? "" : `, waiting for ${waits}`}` }];
+    return [
+      { run: runText(run), what: `is still ${run.state}${error}${waits === "" ? "" : `, waiting for ${waits}`}` },
+    ];
   }
   const lateMs = ended === undefined ? 0 : ended.trueMs - healedMs - healingMs;
   return lateMs <= 0 ? [] : [{ run: runText(run), what: `ended ${lateMs} ms later than it should` }];
@@ -228,12 +262,15 @@ function wrongChild(c: Case, parent: Story): Finding[] {
     const child = c.evidence.stories.find(
       ({ run }) => run.parent?.rowId === parent.run.rowId && run.parent.key === checkpoint.key && run.parent.awaited,
     );
-    if (child === undefined) return [{ run: runText(parent.run), what: `"${checkpoint.key}" has an outcome but no child run` }];
+    if (child === undefined) {
+      return [{ run: runText(parent.run), what: `"${checkpoint.key}" has an outcome but no child run` }];
+    }
     const completed = child.run.state === "completed";
     const told = checkpoint.outcome === "completed";
     const same = completed === told && (!completed || child.run.output === checkpoint.value);
     if (same || checkpoint.outcome === "handled") return [];
-    const what = `"${checkpoint.key}" is ${checkpoint.outcome} ${checkpoint.value}, its child ${child.run.state} ${child.run.output}`;
+    const wasTold = `${checkpoint.outcome} ${checkpoint.value}`;
+    const what = `"${checkpoint.key}" is ${wasTold}, its child ${child.run.state} ${child.run.output}`;
     return [{ run: runText(parent.run), what }];
   });
 }

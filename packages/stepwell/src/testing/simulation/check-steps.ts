@@ -27,13 +27,15 @@ const NO_RERUN: Invariant = {
 const EXECUTIONS: Invariant = {
   id: "I7",
   title: "a step runs once, and again only after a recorded failure, crash, release or loss of its lease",
-  check: (c) => [...c.executions.entries()].flatMap(([name, list]) => (ruled(c) ? unexplained(c, name, list) : tooMany(c, list))),
+  check: (c) =>
+    [...c.executions.entries()].flatMap(([name, list]) => (ruled(c) ? unexplained(c, name, list) : tooMany(c, list))),
 };
 
 const ATTEMPTS: Invariant = {
   id: "I16",
   title: "attempts stay within their limit and wait at least their backoff, or what the error asked for (P10)",
-  check: (c) => [...c.executions.entries()].flatMap(([name, list]) => badAttempts(c, name, list)).concat(shortDelays(c)),
+  check: (c) =>
+    [...c.executions.entries()].flatMap(([name, list]) => badAttempts(c, name, list)).concat(shortDelays(c)),
 };
 
 const PERMANENT: Invariant = {
@@ -94,15 +96,21 @@ function changed(c: Case): Finding[] {
       const content = JSON.stringify(Object.entries(checkpoint).sort(([a], [b]) => (a < b ? -1 : 1)));
       const earlier = seen.get(name) ?? content;
       seen.set(name, earlier);
-      if (earlier !== content) findings.push({ run: c.nameOf(rowId), what: `"${checkpoint.key}" was ${earlier}, ${whence} is ${content}` });
+      if (earlier !== content) {
+        findings.push({ run: c.nameOf(rowId), what: `"${checkpoint.key}" was ${earlier}, ${whence} is ${content}` });
+      }
     }
   };
   for (const one of c.ledger.checkpoints) see(one.rowId, [one.entry.checkpoint], "accepted");
-  for (const record of c.evidence.records) if (record.kind === "memory") see(record.rowId, record.memory.checkpoints, "replayed");
+  for (const record of c.evidence.records) {
+    if (record.kind === "memory") see(record.rowId, record.memory.checkpoints, "replayed");
+  }
   for (const { run, memory } of c.evidence.stories) {
     see(run.rowId, memory.checkpoints, "at the end");
     const kept = new Set(memory.checkpoints.map((checkpoint) => checkpoint.key));
-    const lost = [...seen.keys()].filter((name) => name.startsWith(`${run.rowId} `) && !kept.has(name.slice(name.indexOf(" ") + 1)));
+    const lost = [...seen.keys()].filter(
+      (name) => name.startsWith(`${run.rowId} `) && !kept.has(name.slice(name.indexOf(" ") + 1)),
+    );
     for (const name of lost) findings.push({ run: runText(run), what: `checkpoint ${name} has vanished` });
   }
   return findings;
@@ -126,19 +134,23 @@ function rerun(c: Case, name: string, { start, taking }: Execution): Finding[] {
   if (!ruled(c)) {
     const stored = c.storyOf.get(start.run)?.history.find((event) => event.kind === "step" && event.key === key);
     const late = stored !== undefined && start.wallMs > stored.atMs;
-    return late ? [{ run: start.run, what: `"${key}" started ${start.wallMs - stored.atMs} ms after its checkpoint` }] : [];
+    return late
+      ? [{ run: start.run, what: `"${key}" started ${start.wallMs - stored.atMs} ms after its checkpoint` }]
+      : [];
   }
   const where = `"${key}" (${describe(start)})`;
   if (taking === null) return [{ run: start.run, what: `${where} started without a claim` }];
   const stored = c.acceptedOf(start.run, key);
   if (stored !== null && taking.at > stored.at) {
-    return [{ run: start.run, what: `${where} started under fence ${taking.fence}, checkpointed under ${stored.fence}` }];
+    return [
+      { run: start.run, what: `${where} started under fence ${taking.fence}, checkpointed under ${stored.fence}` },
+    ];
   }
   const gaveUp = taking.endedAt !== null && taking.endedAt < start.at && taking.endedBy !== "freed";
   return gaveUp ? [{ run: start.run, what: `${where} started after its run was ${taking.endedBy} (${name})` }] : [];
 }
 
-/** Per claim: one start and one more per failure stored under it; and a claim that ended by itself leaves nothing unfinished. */
+/** Per claim: one start, one more per failure stored under it; and one that ended by itself leaves nothing unfinished. */
 function unexplained(c: Case, name: string, list: readonly Execution[]): Finding[] {
   const { start, rowId } = list[0]!;
   const key = keyOf(start);
@@ -149,7 +161,12 @@ function unexplained(c: Case, name: string, list: readonly Execution[]): Finding
     const concluded = failures + (c.acceptedOf(start.run, key)?.fence === fence ? 1 : 0);
     const endedBy = starts[0]?.taking?.endedBy;
     if (starts.length > failures + 1) {
-      return [{ run: start.run, what: `"${key}" started ${starts.length} times under fence ${fence} with ${failures} failures` }];
+      return [
+        {
+          run: start.run,
+          what: `"${key}" started ${starts.length} times under fence ${fence} with ${failures} failures`,
+        },
+      ];
     }
     const interrupted = endedBy === "freed" || endedBy === "released";
     if (fence === lastFence || starts.length <= concluded || interrupted) return [];
@@ -162,7 +179,9 @@ function tooMany(c: Case, list: readonly Execution[]): Finding[] {
   const key = keyOf(start);
   const failures = failuresOf(c, rowId, key).length;
   const explained = 1 + failures + c.evidence.crashes.length;
-  return list.length <= explained ? [] : [{ run: start.run, what: `"${key}" started ${list.length} times, ${explained} are explained` }];
+  return list.length <= explained
+    ? []
+    : [{ run: start.run, what: `"${key}" started ${list.length} times, ${explained} are explained` }];
 }
 
 function failuresOf(c: Case, rowId: number, key: string): readonly Pick<Accepted<unknown>, "fence">[] {
@@ -207,7 +226,9 @@ function shortDelays(c: Case): Finding[] {
     const ends = c.executions.get(`${run} ${key}`)?.filter((one) => one.start.attempt === attempt) ?? [];
     const asked = ends.map((one) => one.end?.retryAfterMs ?? null).find((ms) => ms !== null);
     const leastMs = asked ?? policy.delayMsMin;
-    return entry.dueInMs >= leastMs ? [] : [{ run, what: `"${key}" waits ${entry.dueInMs} ms after attempt ${attempt}, ${leastMs} is the least` }];
+    return entry.dueInMs >= leastMs
+      ? []
+      : [{ run, what: `"${key}" waits ${entry.dueInMs} ms after attempt ${attempt}, ${leastMs} is the least` }];
   });
 }
 
@@ -218,7 +239,12 @@ function retriedPermanent(list: readonly Execution[]): Finding[] {
   const later = list.find((one) => one.start.attempt > least);
   if (later === undefined) return [];
   const { start } = later;
-  return [{ run: start.run, what: `"${keyOf(start)}" made attempt ${start.attempt} after a PermanentError in attempt ${least}` }];
+  return [
+    {
+      run: start.run,
+      what: `"${keyOf(start)}" made attempt ${start.attempt} after a PermanentError in attempt ${least}`,
+    },
+  ];
 }
 
 function overlaps(c: Case, name: string, list: readonly Execution[]): Finding[] {
@@ -228,20 +254,28 @@ function overlaps(c: Case, name: string, list: readonly Execution[]): Finding[] 
       const together = earlier.start.process === one.start.process && earlier.taking?.fence === one.taking?.fence;
       return together && (earlier.end?.at ?? Infinity) > one.start.at;
     });
-    return before === undefined ? [] : [{ run: one.start.run, what: `${name} ran twice at once (${describe(one.start)})` }];
+    return before === undefined
+      ? []
+      : [{ run: one.start.run, what: `${name} ran twice at once (${describe(one.start)})` }];
   });
 }
 
-/** Measured in true time from the last renewal that the worker knew of. */
-function unleased(c: Case, { start }: Execution): Finding[] {
+/** Measured in true time from the last renewal of the worker that made the claim, as far as its process knew of it. */
+function unleased(c: Case, { start, taking }: Execution): Finding[] {
+  if (taking === null) return [];
   let renewedMs = -Infinity;
   for (const record of c.evidence.records) {
     if (record.at > start.at) break;
     const renewal = record.kind === "register" || (record.kind === "renew" && record.renewed);
-    if (renewal && record.process === start.process && (record.knownAt ?? Infinity) < start.at) renewedMs = record.trueMs;
+    if (renewal && record.workerId === taking.workerId && (record.knownAt ?? Infinity) < start.at) {
+      renewedMs = record.trueMs;
+    }
   }
   const lateMs = start.trueMs - renewedMs - c.evidence.leaseMs;
-  return lateMs <= 0 ? [] : [{ run: start.run, what: `"${keyOf(start)}" (${describe(start)}) started ${lateMs} ms after its worker's lease` }];
+  if (lateMs <= 0) return [];
+  const step = `"${keyOf(start)}" (${describe(start)})`;
+  const what = `${step} started ${lateMs} ms after the lease of worker ${taking.workerId}`;
+  return [{ run: start.run, what }];
 }
 
 /** The key under which the engine records what `start` began. */

@@ -28,7 +28,10 @@ const TIMERS: Invariant = {
 const CANCELS: Invariant = {
   id: "I15",
   title: "after an acknowledged cancel no step starts beyond the bound, and the run ends cancelled",
-  check: (c) => [...c.requestsOf("cancel").flatMap((request) => lateSteps(c, request)), ...c.evidence.stories.flatMap(ignored)],
+  check: (c) => [
+    ...c.requestsOf("cancel").flatMap((request) => lateSteps(c, request)),
+    ...c.evidence.stories.flatMap(ignored),
+  ],
 };
 
 /** See the header. */
@@ -45,12 +48,18 @@ function consumedTwice(c: Case): Finding[] {
     const item = `${rowId} ${consumes}`;
     const earlier = consumed.get(item);
     consumed.set(item, checkpoint.key);
-    if (earlier !== undefined) return [{ run, what: `item ${consumes} was consumed by "${earlier}" and by "${checkpoint.key}"` }];
-    if (post === undefined) return [{ run, what: `"${checkpoint.key}" consumed item ${consumes}, which nobody posted` }];
+    if (earlier !== undefined) {
+      return [{ run, what: `item ${consumes} was consumed by "${earlier}" and by "${checkpoint.key}"` }];
+    }
+    if (post === undefined) {
+      return [{ run, what: `"${checkpoint.key}" consumed item ${consumes}, which nobody posted` }];
+    }
     const queue = `${rowId} ${post.kind} ${post.name}`;
     const last = lastOf.get(queue) ?? 0;
     lastOf.set(queue, consumes);
-    return post.kind === "signal" && consumes < last ? [{ run, what: `${post.name} ${consumes} was consumed after ${last}` }] : [];
+    return post.kind === "signal" && consumes < last
+      ? [{ run, what: `${post.name} ${consumes} was consumed after ${last}` }]
+      : [];
   });
 }
 
@@ -59,7 +68,9 @@ function wrongPayloads({ run, history }: Story): Finding[] {
   return history.flatMap((event, index) => {
     const next = history[index + 1];
     if (event.kind !== "received" || event.seq === null || event.item !== "signal") return [];
-    if (next?.kind !== "step" || next.step !== "signal") return [{ run: runText(run), what: `signal ${event.seq} was consumed by no wait` }];
+    if (next?.kind !== "step" || next.step !== "signal") {
+      return [{ run: runText(run), what: `signal ${event.seq} was consumed by no wait` }];
+    }
     const answer = decode(next.value) as { readonly ok: boolean; readonly value?: unknown };
     const sent = toJson(decode(event.value));
     if (answer.ok && toJson(answer.value) === sent) return [];
@@ -80,7 +91,9 @@ function passedOver(c: Case, { run, history }: Story): Finding[] {
       const waiting = event.kind === "received" && event.item === "signal" && event.name === name;
       return waiting && event.atMs < dueAtMs && (event.seq === null || event.seq > (timeout.seq ?? 0));
     });
-    const stored = c.ledger.posts.find((post) => post.rowId === run.rowId && post.name === name && post.atMs === early?.atMs);
+    const stored = c.ledger.posts.find(
+      (post) => post.rowId === run.rowId && post.name === name && post.atMs === early?.atMs,
+    );
     const decided = c.acceptedOf(runText(run), timeout.key);
     const before = stored === undefined || decided === null || stored.at < decided.at;
     if (early === undefined || !before) return [];
@@ -90,7 +103,7 @@ function passedOver(c: Case, { run, history }: Story): Finding[] {
 }
 
 function isTimeout(event: HistoryEvent): event is HistoryEvent & { readonly kind: "step" } {
-  return event.kind === "step" && event.step === "signal" && (decode(event.value) as { ok: boolean }).ok === false;
+  return event.kind === "step" && event.step === "signal" && !(decode(event.value) as { ok: boolean }).ok;
 }
 
 /** Early by the store's clock and by true time: a clock that was set back makes the first alone look so. */
@@ -110,10 +123,14 @@ function earlyByRecord(c: Case): Finding[] {
 function earlyByHistory(c: Case, { run, history }: Story): Finding[] {
   if (c.evidence.records.length > 0) return [];
   return history.flatMap((event) => {
-    if (event.kind !== "step" || (event.step !== "sleep" && !isTimeout(event)) || event.outcome !== "completed") return [];
+    if (event.kind !== "step" || (event.step !== "sleep" && !isTimeout(event)) || event.outcome !== "completed") {
+      return [];
+    }
     const began = history.find((one) => one.kind === "wait_began" && one.key === event.key);
     const dueAtMs = began?.kind === "wait_began" ? (began.dueAtMs ?? 0) : 0;
-    return event.atMs >= dueAtMs ? [] : [{ run: runText(run), what: `"${event.key}" fired at ${event.atMs}, due at ${dueAtMs}` }];
+    return event.atMs >= dueAtMs
+      ? []
+      : [{ run: runText(run), what: `"${event.key}" fired at ${event.atMs}, due at ${dueAtMs}` }];
   });
 }
 

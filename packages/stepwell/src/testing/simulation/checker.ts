@@ -30,7 +30,10 @@ export const INVARIANTS: readonly Invariant[] = [
 ].sort((a, b) => Number(a.id.slice(1)) - Number(b.id.slice(1)));
 
 /** Hold all invariants, or those of the given numbers, against the evidence. */
-export function check(evidence: Evidence, ids: readonly string[] = INVARIANTS.map(({ id }) => id)): readonly Violation[] {
+export function check(
+  evidence: Evidence,
+  ids: readonly string[] = INVARIANTS.map(({ id }) => id),
+): readonly Violation[] {
   const opened = openCase(evidence);
   return INVARIANTS.filter(({ id }) => ids.includes(id)).flatMap(({ id, title, check }) =>
     check(opened).map(({ run, what }) => ({ invariant: id, title, run, what })),

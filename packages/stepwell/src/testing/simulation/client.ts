@@ -57,7 +57,9 @@ function schedule(state: State, plan: RunPlan): void {
   if (plan.cancelMs === null) return;
   begin(plan.cancelMs, () => {
     const reason = { reason: "changed my mind" };
-    wish(state, newRequest(state, run, { kind: "cancel" }), (engine) => engine.cancel(`sim/${plan.shape}`, plan.id, reason));
+    wish(state, newRequest(state, run, { kind: "cancel" }), (engine) =>
+      engine.cancel(`sim/${plan.shape}`, plan.id, reason),
+    );
   });
 }
 
@@ -132,7 +134,7 @@ function wish(state: State, request: Request, act: (engine: Engine) => Promise<v
 /** Somebody who is up; it may be closed by the time that it hears of the wish. */
 function chooseEngine(state: State): { readonly process: Process; readonly engine: Engine } | null {
   const up = state.world.slots.flatMap(({ now }) =>
-    now === null || now.engine === null ? [] : [{ process: now.process, engine: now.engine }],
+    now?.engine ? [{ process: now.process, engine: now.engine }] : [],
   );
   return up.length === 0 ? null : state.world.dice.pick(up);
 }

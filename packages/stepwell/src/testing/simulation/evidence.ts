@@ -58,7 +58,7 @@ export type WitnessEvent = Stamp & { readonly run: string; readonly key: string;
     | { readonly kind: "observed"; readonly failed: boolean; readonly value: string }
   );
 
-/** A client's wish, told once for all its repetitions. `answeredAt`, `answeredMs`: null while nobody acknowledged it. */
+/** A client's wish, told once for all its repetitions. `answeredAt`, `answeredMs` are null until it is acknowledged. */
 export type Request = {
   readonly run: string;
   readonly process: string;
@@ -81,7 +81,7 @@ export type Snapshot = Stamp & {
   readonly runs: readonly { readonly rowId: number; readonly state: RunState; readonly historySeq: number }[];
 };
 
-/** A run carried out again from its history alone. `recorded`: how it ended; `writes`: what it wanted to store, its end last. */
+/** A run carried out again from its history. `recorded`: how it ended; `writes`: what it wanted to store, its end last. */
 export type Replay = {
   readonly run: string;
   readonly recorded: string;

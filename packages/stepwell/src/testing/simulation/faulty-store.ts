@@ -55,14 +55,25 @@ export function openFaultyStore(disk: Disk, caller: Process, dice: Dice): Store 
     ensureVersion: (identity) => send(line, "write", () => store.ensureVersion(identity)),
     listVersions: () => read(() => store.listVersions()),
     flush: (writes, nowMs) =>
-      send(line, "flush", () => store.flush(writes, clock(nowMs)), (results) => ({ kind: "flush", writes, results })),
+      send(
+        line,
+        "flush",
+        () => store.flush(writes, clock(nowMs)),
+        (results) => ({ kind: "flush", writes, results }),
+      ),
     claimRuns: (by) =>
       write(
         () => claimAgain(line, store.claimRuns({ ...by, nowMs: clock(by.nowMs) })),
         (claims) => ({ kind: "claim", workerId: by.workerId, claims }),
       ),
     nextDueInMs: (versionIds, nowMs) => read(() => store.nextDueInMs(versionIds, clock(nowMs))),
-    loadMemory: (rowId) => send(line, "read", () => store.loadMemory(rowId), (memory) => ({ kind: "memory", rowId, memory })),
+    loadMemory: (rowId) =>
+      send(
+        line,
+        "read",
+        () => store.loadMemory(rowId),
+        (memory) => ({ kind: "memory", rowId, memory }),
+      ),
     listHeldRuns: (workerId) => read(() => store.listHeldRuns(workerId)),
     listInbox: (rowId, afterSeq) => read(() => store.listInbox(rowId, afterSeq)),
     findRun: (ref) => read(() => store.findRun(ref)),
@@ -87,31 +98,57 @@ function registryCalls(
   };
   return {
     registerWorker: (worker, leaseMs, nowMs) =>
-      send(line, "write", () => store.registerWorker(worker, leaseMs, stamped(nowMs)), (workerId) => ({
-        kind: "register",
-        workerId,
-        worker,
-        leaseUntilMs: appliedMs + leaseMs,
-      })),
+      send(
+        line,
+        "write",
+        () => store.registerWorker(worker, leaseMs, stamped(nowMs)),
+        (workerId) => ({
+          kind: "register",
+          workerId,
+          worker,
+          leaseUntilMs: appliedMs + leaseMs,
+        }),
+      ),
     renewWorker: (workerId, leaseMs, nowMs) =>
-      send(line, "write", () => store.renewWorker(workerId, leaseMs, stamped(nowMs)), (renewed) => ({
-        kind: "renew",
-        workerId,
-        renewed,
-        leaseUntilMs: appliedMs + leaseMs,
-      })),
+      send(
+        line,
+        "write",
+        () => store.renewWorker(workerId, leaseMs, stamped(nowMs)),
+        (renewed) => ({
+          kind: "renew",
+          workerId,
+          renewed,
+          leaseUntilMs: appliedMs + leaseMs,
+        }),
+      ),
     listWorkers: () => send(line, "read", () => store.listWorkers()),
     buryWorker: (workerId, gone, nowMs) =>
-      send(line, "write", () => store.buryWorker(workerId, gone, stamped(nowMs)), (buried) => ({
-        kind: "bury",
-        workerId,
-        gone,
-        buried,
-        nowMs: appliedMs,
-      })),
+      send(
+        line,
+        "write",
+        () => store.buryWorker(workerId, gone, stamped(nowMs)),
+        (buried) => ({
+          kind: "bury",
+          workerId,
+          gone,
+          buried,
+          nowMs: appliedMs,
+        }),
+      ),
     releaseRuns: (workerId, nowMs) =>
-      send(line, "write", () => store.releaseRuns(workerId, stamped(nowMs)), (freed) => ({ kind: "free", workerId, freed })),
-    retireWorker: (workerId) => send(line, "write", () => store.retireWorker(workerId), () => ({ kind: "retire", workerId })),
+      send(
+        line,
+        "write",
+        () => store.releaseRuns(workerId, stamped(nowMs)),
+        (freed) => ({ kind: "free", workerId, freed }),
+      ),
+    retireWorker: (workerId) =>
+      send(
+        line,
+        "write",
+        () => store.retireWorker(workerId),
+        () => ({ kind: "retire", workerId }),
+      ),
   };
 }
 
@@ -122,7 +159,7 @@ type Line = {
   readonly dice: Dice;
   /** Until then a commit of unknown outcome may still be on its way: its locks hold up what follows. */
   lateUntilMs: number;
-  /** From an unknown outcome until the next success no failure of a flush is definite: the batch may be stored already. */
+  /** From an unknown outcome until the next success no failed flush is a definite one: it may be stored already. */
   inDoubt: boolean;
   /** Claims that were made and never told; an adapter gives them with the next claim. */
   doubtful: readonly Claim[];
@@ -149,7 +186,7 @@ function send<T>(line: Line, access: Access, apply: () => Promise<T>, note?: Not
       try {
         const result = await apply();
         const record = keep(line, note?.(result));
-        if (told === "untold") return void remember(line, record);
+        if (told === "untold") return remember(line, record);
         answer(() => {
           if (record !== null) record.knownAt = disk.tick();
           if (access === "flush") line.inDoubt = false;
@@ -203,14 +240,22 @@ function delayMs(dice: Dice, weather: Weather): number {
 function keep(line: Line, record: Unstamped<StoreRecord> | undefined): StoreRecord | null {
   if (record === undefined) return null;
   const { disk, caller } = line;
-  const kept = { ...record, at: disk.tick(), trueMs: disk.trueMs(), process: caller.name, knownAt: null } as StoreRecord;
+  const kept = {
+    ...record,
+    at: disk.tick(),
+    trueMs: disk.trueMs(),
+    process: caller.name,
+    knownAt: null,
+  } as StoreRecord;
   disk.keep(kept);
   return kept;
 }
 
 function definite(dice: Dice, access: Access): StepwellError {
   const full = access !== "read" && dice.chance(0.5);
-  return full ? new StepwellError("STORE_FULL", "the simulated disk is full.") : new StepwellError("STORE_BUSY", "the simulated database is busy.");
+  return full
+    ? new StepwellError("STORE_FULL", "the simulated disk is full.")
+    : new StepwellError("STORE_BUSY", "the simulated database is busy.");
 }
 
 function unknown(): StepwellError {

@@ -117,7 +117,15 @@ export function openKernel(options: KernelOptions): Kernel {
       }
     }
   };
-  return { nowMs: () => nowMs, openProcess, run, note, traceHash: hash.text, tasks: () => tasks, current: () => current };
+  return {
+    nowMs: () => nowMs,
+    openProcess,
+    run,
+    note,
+    traceHash: hash.text,
+    tasks: () => tasks,
+    current: () => current,
+  };
 }
 
 function processOf(state: State, kernel: { dice: Dice; nowMs: () => number; note: Kernel["note"] }): Process {

@@ -46,7 +46,13 @@ export type Ledger = {
   readonly attempts: readonly Accepted<{ readonly attempt: Attempt; readonly dueInMs: number | null }>[];
   readonly transitions: readonly Accepted<Transition>[];
   /** Items that outsiders left: stored once per operation. */
-  readonly posts: readonly (Stamp & { readonly rowId: number; readonly seq: number; readonly name: string; readonly atMs: number; readonly kind: string })[];
+  readonly posts: readonly (Stamp & {
+    readonly rowId: number;
+    readonly seq: number;
+    readonly name: string;
+    readonly atMs: number;
+    readonly kind: string;
+  })[];
   readonly inserted: readonly (Stamp & { readonly rowId: number; readonly versionId: number; readonly id: string })[];
   readonly breaches: readonly Breach[];
 };
@@ -93,7 +99,9 @@ function readRecord(book: Book, record: StoreRecord): void {
     case "flush":
       return record.writes.forEach((write, index) => readWrite(book, record, write, record.results[index]!));
     case "claim":
-      for (const { run } of record.claims) beginTaking(book, record, { rowId: run.rowId, fence: run.fence, workerId: record.workerId });
+      for (const { run } of record.claims) {
+        beginTaking(book, record, { rowId: run.rowId, fence: run.fence, workerId: record.workerId });
+      }
       return;
     case "register":
       return void book.workers.set(record.workerId, { leaseUntilMs: record.leaseUntilMs, dead: false });
@@ -137,7 +145,9 @@ function readInsert(book: Book, stamp: StoreRecord, write: Write & { kind: "inse
   }
   if (result.kind !== "inserted") return;
   book.inserted.push({ ...stampOf(stamp), rowId: result.rowId, versionId: run.versionId, id: run.id });
-  if (claimFor !== null && result.claimed) beginTaking(book, stamp, { rowId: result.rowId, fence: 1, workerId: claimFor });
+  if (claimFor !== null && result.claimed) {
+    beginTaking(book, stamp, { rowId: result.rowId, fence: 1, workerId: claimFor });
+  }
 }
 
 function beginTaking(book: Book, stamp: StoreRecord, by: { rowId: number; fence: number; workerId: number }): void {
@@ -150,7 +160,8 @@ function beginTaking(book: Book, stamp: StoreRecord, by: { rowId: number; fence:
     book.breaches.push({ rule: "fence", rowId, what: `claimed under fence ${fence} after fence ${lastFence}` });
   }
   if (held !== undefined) {
-    const what = `claimed by worker ${workerId} (fence ${fence}) while worker ${held.workerId} held it (fence ${held.fence})`;
+    const holder = `worker ${held.workerId} held it (fence ${held.fence})`;
+    const what = `claimed by worker ${workerId} (fence ${fence}) while ${holder}`;
     book.breaches.push({ rule: "claim", rowId, what });
   }
   if (book.workers.get(workerId)?.dead === true) {
@@ -170,13 +181,15 @@ function readOwned(book: Book, stamp: StoreRecord, write: OwnedWrite, atMs: numb
   const name = naturalKey(write);
   const earlier = name === null ? undefined : book.accepted.get(name);
   if (earlier !== undefined) {
-    if (earlier !== content) book.breaches.push({ rule: "rewrite", rowId, what: `${name} was accepted twice: ${earlier}, then ${content}` });
+    if (earlier !== content) {
+      book.breaches.push({ rule: "rewrite", rowId, what: `${name} was accepted twice: ${earlier}, then ${content}` });
+    }
     return;
   }
   if (name !== null) book.accepted.set(name, content);
   const held = book.held.get(rowId);
-  // Giving up what is given up already changes nothing, and is answered like the first time.
-  if (held === undefined && write.kind === "transition" && isRepeat(book, write)) return;
+  // Its last owner gave the run up: the store may take this for something that it did before, and changes nothing.
+  if (held === undefined && wasLast(book, write.owner)) return;
   if (held === undefined || held.fence !== fence || held.workerId !== workerId) {
     const holder = held === undefined ? "nobody" : `worker ${held.workerId}, fence ${held.fence}`;
     const what = `${write.kind} of worker ${workerId}, fence ${fence} was accepted while ${holder} held it`;
@@ -184,15 +197,18 @@ function readOwned(book: Book, stamp: StoreRecord, write: OwnedWrite, atMs: numb
     if (write.kind !== "progress") book.breaches.push({ rule: "owner", rowId, what });
   }
   if (book.workers.get(workerId)?.dead === true) {
-    book.breaches.push({ rule: "owner", rowId, what: `${write.kind} of worker ${workerId} was accepted after it had been declared dead` });
+    book.breaches.push({
+      rule: "owner",
+      rowId,
+      what: `${write.kind} of worker ${workerId} was accepted after it had been declared dead`,
+    });
   }
   keepEntry(book, { ...stampOf(stamp), rowId, fence, atMs }, write);
 }
 
-function isRepeat(book: Book, write: OwnedWrite & { readonly kind: "transition" }): boolean {
-  const { rowId, fence } = write.owner;
-  const last = book.transitions.findLast((one) => one.rowId === rowId);
-  return last?.fence === fence && last.entry.kind === write.transition.kind;
+function wasLast(book: Book, owner: OwnedWrite["owner"]): boolean {
+  const last = book.takings.findLast((taking) => taking.rowId === owner.rowId);
+  return last?.fence === owner.fence && last.workerId === owner.workerId && last.endedBy !== "freed";
 }
 
 function keepEntry(book: Book, base: Omit<Accepted<unknown>, "entry">, write: OwnedWrite): void {
@@ -201,7 +217,10 @@ function keepEntry(book: Book, base: Omit<Accepted<unknown>, "entry">, write: Ow
       return void book.checkpoints.push({ ...base, entry: { checkpoint: write.checkpoint, consumes: write.consumes } });
     case "attempt": {
       const dueAtMs = write.dueInMs === null ? write.attempt.dueAtMs : base.atMs + write.dueInMs;
-      return void book.attempts.push({ ...base, entry: { attempt: { ...write.attempt, dueAtMs }, dueInMs: write.dueInMs } });
+      return void book.attempts.push({
+        ...base,
+        entry: { attempt: { ...write.attempt, dueAtMs }, dueInMs: write.dueInMs },
+      });
     }
     case "transition":
       book.transitions.push({ ...base, entry: write.transition });
@@ -240,7 +259,11 @@ function keepPost(book: Book, stamp: StoreRecord, result: WriteResult & { kind: 
 
 function freeRuns(book: Book, record: StoreRecord & { kind: "free" }): void {
   if (book.workers.get(record.workerId)?.dead !== true) {
-    book.breaches.push({ rule: "lease", rowId: null, what: `runs of worker ${record.workerId} were freed while it was alive` });
+    book.breaches.push({
+      rule: "lease",
+      rowId: null,
+      what: `runs of worker ${record.workerId} were freed while it was alive`,
+    });
   }
   for (const [rowId, taking] of book.held) {
     if (taking.workerId !== record.workerId) continue;
@@ -262,7 +285,11 @@ function readRenewal(book: Book, record: StoreRecord & { kind: "renew" }): void 
   const worker = book.workers.get(record.workerId);
   if (worker === undefined || !record.renewed) return;
   if (worker.dead) {
-    book.breaches.push({ rule: "lease", rowId: null, what: `worker ${record.workerId} renewed its lease after it had been declared dead` });
+    book.breaches.push({
+      rule: "lease",
+      rowId: null,
+      what: `worker ${record.workerId} renewed its lease after it had been declared dead`,
+    });
   }
   worker.leaseUntilMs = record.leaseUntilMs;
 }
@@ -271,7 +298,8 @@ function readBurial(book: Book, record: StoreRecord & { kind: "bury" }): void {
   const worker = book.workers.get(record.workerId);
   if (worker === undefined || !record.buried) return;
   if (!worker.dead && !record.gone && worker.leaseUntilMs > record.nowMs) {
-    const what = `worker ${record.workerId} was declared dead at ${record.nowMs}, before its lease ended at ${worker.leaseUntilMs}`;
+    const lease = `its lease ended at ${worker.leaseUntilMs}`;
+    const what = `worker ${record.workerId} was declared dead at ${record.nowMs}, before ${lease}`;
     book.breaches.push({ rule: "lease", rowId: null, what });
   }
   worker.dead = true;

@@ -43,7 +43,11 @@ async function replay(world: World, story: Story): Promise<Replay> {
   const host = openSimulatedHost(machine, process, openDice(`replay host ${world.seed}`));
   const asked: Write[] = [];
   const store = openReplayStore(world.disk.store, story, asked);
-  const stamp = (): { at: number; trueMs: number; process: string } => ({ at: 0, trueMs: kernel.nowMs(), process: "replay" });
+  const stamp = (): { at: number; trueMs: number; process: string } => ({
+    at: 0,
+    trueMs: kernel.nowMs(),
+    process: "replay",
+  });
   const desk = {
     seed: world.seed,
     log: { push: () => {} },
@@ -53,10 +57,15 @@ async function replay(world: World, story: Story): Promise<Replay> {
     nextExecution: () => 0,
   };
   process.defer(() => void openEngineOn(store, host, { workflows: openShapes(desk), lease: "1h", grace: 0 }));
-  const ended = (): boolean => asked.some((write) => write.kind === "transition" && write.transition.kind in END_STATES);
+  const ended = (): boolean =>
+    asked.some((write) => write.kind === "transition" && write.transition.kind in END_STATES);
   await kernel.run(ended, REPLAY_MS_MAX);
   const floating = floatingKeys(story);
-  return { run: runText(story.run), recorded: endText(story.run), writes: asked.flatMap((write) => writeText(write, floating)) };
+  return {
+    run: runText(story.run),
+    recorded: endText(story.run),
+    writes: asked.flatMap((write) => writeText(write, floating)),
+  };
 }
 
 const END_STATES = { complete: "completed", fail: "failed", cancel: "cancelled" } as const;
@@ -105,7 +114,7 @@ function endText(run: Run): string {
   return `${run.state} ${run.state === "completed" ? run.output : ""}`;
 }
 
-/** Steps that were still under way when the body ended, and their undoing: known by a note, with or without an outcome. */
+/** Steps that were under way when the body ended, and their undoing: known by a note, with or without an outcome. */
 function floatingKeys({ history }: Story): ReadonlySet<string> {
   const notes = history.flatMap((event) => (event.kind === "note" && event.note === "floating" ? [event.value] : []));
   const keys = notes.map((value) => (JSON.parse(value) as { readonly key: string }).key);

@@ -100,7 +100,7 @@ function drawRun(dice: Dice, index: number, stormMs: number, shapes: readonly Sh
   };
 }
 
-/** `signals` gets as many orders as it awaits, some before it does; the others get approvals, perhaps, perhaps too many. */
+/** `signals` gets as many orders as it awaits, some before it does; others get approvals, perhaps too many. */
 function drawSignals(dice: Dice, shape: ShapeName, input: ShapeInput, startMs: number): SignalPlan[] {
   const name = shape === "signals" ? "order" : "approval";
   const wants = { signals: input.size, deadline: dice.integer(4), mixed: dice.integer(2) } as const;

@@ -120,7 +120,7 @@ function spend(desk: Desk, dice: Dice, behaviour: Behaviour, step: StepContext):
     const { signal } = step;
     const letGo = (): void => {
       cancel();
-      reject(signal.reason);
+      reject(signal.reason as Error);
     };
     if (signal.aborted) letGo();
     else signal.addEventListener("abort", letGo, { once: true });

@@ -116,7 +116,12 @@ async function fan(ctx: Ctx, input: ShapeInput, s: Scribe): Promise<string> {
   const values = await ctx.map("item", items, options, (_, context) => s.work(SHAKY)(context));
   values.forEach((value, index) => s.saw(`item/${index}`, value));
   const { left, right } = await ctx.all({ left: step(ctx, s, "left"), right: step(ctx, s, "right") });
-  return step(ctx, s, `sum-${[...values, left, right].map((value) => value.slice(value.lastIndexOf("#"))).join("")}`, SOUND);
+  return step(
+    ctx,
+    s,
+    `sum-${[...values, left, right].map((value) => value.slice(value.lastIndexOf("#"))).join("")}`,
+    SOUND,
+  );
 }
 
 /** A final failure is caught, and the branch taken once is taken for ever. */
@@ -138,7 +143,13 @@ async function caught(ctx: Ctx, input: ShapeInput, s: Scribe): Promise<string> {
 async function shaped(ctx: Ctx, _input: ShapeInput, s: Scribe): Promise<unknown> {
   const coded = ctx.step("coded", s.work({ error: 0.6, code: "DECLINED" })).retry(PLAIN);
   const declined = await s.see("coded", coded.onError({ DECLINED: (error) => `declined: ${error.message}` }));
-  const fallback = await s.see("fallback", ctx.step("fallback", s.work(ROTTEN)).retry(PLAIN).fallback(() => null));
+  const fallback = await s.see(
+    "fallback",
+    ctx
+      .step("fallback", s.work(ROTTEN))
+      .retry(PLAIN)
+      .fallback(() => null),
+  );
   const settled = await ctx.step("settled", s.work(ROTTEN)).retry(PLAIN).settle();
   await step(ctx, s, settled.ok ? "settled-well" : "settled-badly", SOUND);
   return [declined, fallback, settled.ok];
@@ -175,7 +186,12 @@ async function deadline(ctx: Ctx, input: ShapeInput, s: Scribe): Promise<string>
   return second.ok ? "twice" : "once";
 }
 
-async function parent(ctx: Ctx, input: ShapeInput, s: Scribe, child: (name: string) => Workflow<ShapeInput, unknown>): Promise<unknown> {
+async function parent(
+  ctx: Ctx,
+  input: ShapeInput,
+  s: Scribe,
+  child: (name: string) => Workflow<ShapeInput, unknown>,
+): Promise<unknown> {
   const smaller = { salt: input.salt, size: 1 + (input.size % 2) };
   const detached = await s.see("detached", ctx.start("detached", child("sleepy"), smaller));
   const first = await s.see("child", ctx.run("child", child(input.salt % 2 === 0 ? "sequence" : "sleepy"), smaller));
@@ -192,7 +208,13 @@ async function parent(ctx: Ctx, input: ShapeInput, s: Scribe, child: (name: stri
 async function saga(ctx: Ctx, input: ShapeInput, s: Scribe): Promise<string> {
   const undoing: Behaviour = { error: 0.25, permanent: input.salt % 5 === 0 ? 0.1 : 0 };
   const book = (name: string, behaviour: Behaviour): Promise<string> =>
-    s.see(name, ctx.step(name, s.work(behaviour)).retry(PLAIN).compensate((_, context) => s.undo(name, undoing)(context), UNDO));
+    s.see(
+      name,
+      ctx
+        .step(name, s.work(behaviour))
+        .retry(PLAIN)
+        .compensate((_, context) => s.undo(name, undoing)(context), UNDO),
+    );
   await book("hotel", SHAKY);
   await Promise.all([book("flight", SHAKY), book("car", SHAKY), book("visa", ROTTEN).catch(() => "no visa")]);
   if (input.salt % 2 === 0) await s.see("think", ctx.sleep("think", 2_000));
@@ -234,7 +256,10 @@ async function mixed(ctx: Ctx, input: ShapeInput, s: Scribe): Promise<string> {
 async function floating(ctx: Ctx, input: ShapeInput, s: Scribe): Promise<string> {
   await step(ctx, s, "first", SOUND);
   void ctx.step("adrift", s.work({ msMax: 600 })).retry(PLAIN);
-  void ctx.step("adrift-with-undo", s.work({ msMax: 600 })).retry(PLAIN).compensate((_, context) => s.undo("adrift-with-undo", SOUND)(context), UNDO);
+  void ctx
+    .step("adrift-with-undo", s.work({ msMax: 600 }))
+    .retry(PLAIN)
+    .compensate((_, context) => s.undo("adrift-with-undo", SOUND)(context), UNDO);
   void ctx.sleep("forgotten", 30_000);
   if (input.salt % 2 === 0) await step(ctx, s, "second", SOUND);
   if (input.salt % 3 === 0) throw new Error("the body gave up");
@@ -243,7 +268,10 @@ async function floating(ctx: Ctx, input: ShapeInput, s: Scribe): Promise<string>
 
 /** Attempts that time out; their code may go on in vain. */
 async function timed(ctx: Ctx, _input: ShapeInput, s: Scribe): Promise<string> {
-  const chain = ctx.step("timed", s.work({ msMax: 500, hang: 0.3 })).retry({ attempts: 3, base: 100 }).timeout(250);
+  const chain = ctx
+    .step("timed", s.work({ msMax: 500, hang: 0.3 }))
+    .retry({ attempts: 3, base: 100 })
+    .timeout(250);
   try {
     await s.see("timed", chain);
     return "in time";

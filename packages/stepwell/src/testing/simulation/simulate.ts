@@ -207,7 +207,9 @@ function noteEnds(open: Set<number>, record: StoreRecord & { readonly kind: "flu
     const result = record.results[index];
     if (result?.kind === "inserted") open.add(result.rowId);
     const accepted = result?.kind === "stored" || result?.kind === "posted";
-    if (write.kind === "transition" && accepted && END_KINDS.includes(write.transition.kind)) open.delete(write.owner.rowId);
+    if (write.kind === "transition" && accepted && END_KINDS.includes(write.transition.kind)) {
+      open.delete(write.owner.rowId);
+    }
   });
 }
 

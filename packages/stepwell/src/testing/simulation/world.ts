@@ -39,7 +39,12 @@ export type World = {
 /** Slots for the workers of a scenario, and for its bystander. */
 export function openSlots(scenario: Scenario): readonly Slot[] {
   const count = scenario.workers + (scenario.bystander ? 1 : 0);
-  return Array.from({ length: count }, (_, index) => ({ index, works: index < scenario.workers, starts: 0, now: null }));
+  return Array.from({ length: count }, (_, index) => ({
+    index,
+    works: index < scenario.workers,
+    starts: 0,
+    now: null,
+  }));
 }
 
 /** A pause before a process that could not start, or was closed, is started again. */
@@ -65,7 +70,9 @@ export function startSlot(world: World, slot: Slot): void {
     work: slot.works ? { concurrency: scenario.concurrency } : false,
     workflows: openShapes(deskOf(world, process, host.nowMs)),
     log: (entry: { readonly level: string; readonly message: string }) => {
-      if (entry.level === "error" && !/STORE_(BUSY|FULL|OUTCOME_UNKNOWN)/.test(entry.message)) addStray(world, name, entry.message);
+      if (entry.level === "error" && !/STORE_(BUSY|FULL|OUTCOME_UNKNOWN)/.test(entry.message)) {
+        addStray(world, name, entry.message);
+      }
       if (entry.level !== "info") machine.kernel.note(`${name} says: ${entry.message}`);
     },
   } as const;
