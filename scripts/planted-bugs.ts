@@ -5,6 +5,7 @@
  *
  *     npm run planted-bugs                       all, up to 1,000 seeds each
  *     npm run planted-bugs -- --seeds 20 fence   those whose names contain "fence", few seeds
+ *     npm run planted-bugs -- --record           and note in each patch which seed caught it
  *
  * A patch begins with what it breaks, the invariant that must notice, and seeds that
  * are tried first:
@@ -16,7 +17,7 @@
  * followed by a unified diff against packages/stepwell. The working tree is never touched.
  */
 import { execFile, execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs, promisify } from "node:util";
@@ -100,9 +101,17 @@ function applyPatch(copy: string, bug: PlantedBug): string | null {
 async function simulateIn(copy: string, bug: PlantedBug, seedsMax: number): Promise<Verdict> {
   const seeds = [...new Set([...bug.seeds, ...Array.from({ length: seedsMax }, (_, index) => index + 1)])];
   const entry = join(copy, "packages/stepwell/src/testing/simulation/simulate.ts");
-  const work = JSON.stringify({ entry, invariant: bug.invariant, seeds: seeds.slice(0, Math.max(seedsMax, bug.seeds.length)) });
+  const work = JSON.stringify({
+    entry,
+    invariant: bug.invariant,
+    seeds: seeds.slice(0, Math.max(seedsMax, bug.seeds.length)),
+  });
   const args = ["--input-type=module", "--eval", HUNT, work];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: copy, timeout: BUG_MS_MAX, maxBuffer: 2 ** 26 });
+  const { stdout } = await promisify(execFile)(process.execPath, args, {
+    cwd: copy,
+    timeout: BUG_MS_MAX,
+    maxBuffer: 2 ** 26,
+  });
   return JSON.parse(stdout.trim().split("\n").at(-1)!) as Verdict;
 }
 
@@ -122,16 +131,25 @@ const HUNT = `
 `;
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({ options: { seeds: { type: "string", default: "1000" } }, allowPositionals: true });
+  const { values, positionals } = parseArgs({
+    options: { seeds: { type: "string", default: "1000" }, record: { type: "boolean", default: false } },
+    allowPositionals: true,
+  });
   const bugs = listPlantedBugs().filter((bug) => positionals.every((part) => bug.name.includes(part)));
   let failed = 0;
   for (const bug of bugs) {
     const verdict = await plant(bug, Number(values.seeds));
     if (verdict.kind !== "caught") failed += 1;
+    else if (values.record) recordSeed(bug, verdict.seed);
     console.log(rowText(bug, verdict));
   }
   console.log(`${bugs.length - failed} of ${bugs.length} planted bugs were caught.`);
   process.exitCode = failed === 0 ? 0 : 1;
+}
+
+function recordSeed(bug: PlantedBug, seed: number): void {
+  const text = readFileSync(bug.path, "utf8");
+  writeFileSync(bug.path, text.replace(/^seeds:.*$/m, `seeds: ${seed}`));
 }
 
 /** One line of the table: bug, invariant, seed. */
@@ -141,9 +159,9 @@ function rowText(bug: PlantedBug, verdict: Verdict): string {
     case "caught":
       return `${row} seed ${String(verdict.seed).padEnd(6)} ${verdict.what.slice(0, 160)}`;
     case "survived":
-      return `${row} SURVIVED    ${verdict.others.length === 0 ? "nothing was noticed" : `noticed only by ${verdict.others.join(", ")}`}`;
+      return `${row} SURVIVED    noticed by ${verdict.others.length === 0 ? "nothing" : verdict.others.join(", ")}`;
     case "stale":
-      return `${row} STALE       the code has moved: make the change again by hand and write the diff anew. ${verdict.why}`;
+      return `${row} STALE       the code has moved: change it again by hand and write the diff anew. ${verdict.why}`;
   }
 }
 

@@ -41,7 +41,9 @@ async function simulateMany(from: number, count: number): Promise<void> {
       byInvariant.set(id, [...(byInvariant.get(id) ?? []), seed]);
     }
     const [first] = violations;
-    if (first !== undefined) console.log(`seed ${seed}: ${violationText(first)}\n     npm run simulate -- --seed ${seed}`);
+    if (first !== undefined) {
+      console.log(`seed ${seed}: ${violationText(first)}\n     npm run simulate -- --seed ${seed}`);
+    }
   }
   const elapsedMs = performance.now() - startedMs;
   console.log(`${count} seeds, ${executions} executions of steps, ${(elapsedMs / count).toFixed(1)} ms per seed`);

@@ -6,7 +6,7 @@ import { StepwellError } from "../model/errors.ts";
 import { type Failure, toError, toFailure } from "../model/failure.ts";
 import type { CallConfig, StepError } from "./chain.ts";
 import type { Deps } from "./deps.ts";
-import { type AbortCause, type Execution, type RunningStep, runName } from "./execution.ts";
+import { type Abort, type AbortCause, abortStep, type Execution, type RunningStep, runName } from "./execution.ts";
 import type { StepContext } from "./handler.ts";
 
 /** How an attempt ended. `text` is what is stored, `value` the decoded copy that the body gets. */
@@ -40,7 +40,7 @@ export async function runAttempt(deps: Deps, call: StepCall, work: StepWork, att
     return { kind: "value", text, value, durationMs: host.monotonicMs() - startedMs };
   } catch (thrown) {
     const durationMs = host.monotonicMs() - startedMs;
-    return { kind: "failure", failure: toFailure(thrown), abortedFor: step.abortedFor(), durationMs };
+    return { kind: "failure", failure: toFailure(thrown), abortedFor: step.abort.cause, durationMs };
   } finally {
     exec.stepping.delete(step);
   }
@@ -73,34 +73,28 @@ function findHandler(config: CallConfig, failure: Failure): ((error: StepError) 
   return null;
 }
 
-/** The controller is made when step code first asks for the signal: most never do, and it costs a microsecond. */
 function openStep(exec: Execution, key: string, attempt: number): RunningStep {
-  let controller: AbortController | null = null;
-  let aborted: { readonly cause: AbortCause | null; readonly error: unknown } | null = null;
-  const workflow = `${exec.run.namespace}/${exec.run.name}`;
-  const context: StepContext = {
-    attempt,
-    step: key,
-    runId: exec.run.id,
-    workflow,
-    get idempotencyKey() {
-      return `${workflow}:${exec.run.id}:${key}`;
-    },
-    get signal() {
-      controller ??= new AbortController();
-      if (aborted !== null) controller.abort(aborted.error);
-      return controller.signal;
-    },
-  };
-  return {
-    context,
-    abort: (cause, error) => {
-      aborted ??= { cause, error };
-      controller?.abort(error);
-    },
-    abortedFor: () => aborted?.cause ?? null,
-  };
+  const { namespace, name, id } = exec.run;
+  const abort: Abort = { controller: null, cause: null, error: undefined };
+  const own = { attempt, step: key, runId: id, workflow: `${namespace}/${name}`, [ABORT]: abort };
+  return { context: Object.setPrototypeOf(own, STEP_CONTEXT) as StepContext, abort };
 }
+
+const ABORT = Symbol("stepwell.abort");
+
+/** The parts of a step's context that most steps never ask for. */
+const STEP_CONTEXT = {
+  get idempotencyKey(): string {
+    const { workflow, runId, step } = this as unknown as StepContext;
+    return `${workflow}:${runId}:${step}`;
+  },
+  get signal(): AbortSignal {
+    const abort = (this as unknown as { readonly [ABORT]: Abort })[ABORT];
+    abort.controller ??= new AbortController();
+    if (abort.cause !== null) abort.controller.abort(abort.error);
+    return abort.controller.signal;
+  },
+};
 
 /** A timed-out attempt is over for the engine; its code is told by the signal, and its late outcome ignored. */
 function timed(
@@ -115,7 +109,7 @@ function timed(
       const error = new StepwellError("STEP_TIMEOUT", `${where} took longer than ${timeoutMs} ms.`, {
         details: { timeoutMs },
       });
-      step.abort("timeout", error);
+      abortStep(step, "timeout", error);
       reject(error);
     });
     Promise.resolve(outcome).then(resolve, reject).finally(cancel);

@@ -30,13 +30,29 @@ export function compensate(deps: Deps, exec: Execution): Promise<Outcome> {
 
 /** After a crash: collect the closures again, then go on. A closure that the code no longer gives sets the run aside. */
 export async function resumeCompensation(deps: Deps, exec: Execution): Promise<Outcome> {
+  exec.run = { ...exec.run, error: originalError(exec.run.error) };
   const missing = await collect(deps, exec);
   exec.closed = true;
   exec.collecting = false;
   exec.open.clear();
   if (missing.length === 0) return compensate(deps, exec);
   const what = `the code no longer compensates ${missing.map((key) => `"${key}"`).join(", ")} of ${runName(exec)}.`;
-  return { kind: "stuck", error: failureText(toFailure(new StepwellError("COMPENSATION_MISSING", what))) };
+  const failure = toFailure(new StepwellError("COMPENSATION_MISSING", what));
+  return { kind: "stuck", error: failureText({ ...failure, details: { original: storedError(exec) } }) };
+}
+
+/** Of a run that was set aside for want of a closure: the error that it had begun to compensate for. */
+function originalError(error: string | null): string | null {
+  const failure = error === null ? null : parseFailure(error);
+  if (failure?.code !== "COMPENSATION_MISSING") return error;
+  return JSON.stringify((failure.details as { readonly original: unknown }).original);
+}
+
+/** Why the run compensates, without its stack. */
+function storedError(exec: Execution): unknown {
+  if (exec.run.error === null) return null;
+  const { stack: _stack, ...original } = parseFailure(exec.run.error);
+  return original;
 }
 
 /** Keys of recorded, compensable and not yet undone steps that the body has not asked for again. */
@@ -58,7 +74,9 @@ async function undoAll(deps: Deps, exec: Execution): Promise<Outcome> {
       failed.push({ key: compensation.key, error });
     }
   }
-  return failed.length === 0 ? { kind: "compensated" } : { kind: "compensation_failed", error: exhausted(exec, failed) };
+  return failed.length === 0
+    ? { kind: "compensated" }
+    : { kind: "compensation_failed", error: exhausted(exec, failed) };
 }
 
 function undo(deps: Deps, exec: Execution, compensation: Compensation): Promise<unknown> {
@@ -102,7 +120,5 @@ function exhausted(exec: Execution, failed: readonly { readonly key: string; rea
   const steps = failed.map(({ key }) => key);
   const what = `undoing ${steps.map((key) => `"${key}"`).join(", ")} of ${runName(exec)} failed for good.`;
   const failure = toFailure(new StepwellError("COMPENSATION_FAILED", what, { cause: failed[0]?.error }));
-  if (exec.run.error === null) return failureText({ ...failure, details: { steps } });
-  const { stack: _stack, ...original } = parseFailure(exec.run.error);
-  return failureText({ ...failure, details: { steps, original } });
+  return failureText({ ...failure, details: { steps, original: storedError(exec) } });
 }

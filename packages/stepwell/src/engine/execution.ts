@@ -41,11 +41,10 @@ export type PendingWait = Wait & { readonly fire: (item: InboxItem | null) => vo
 export type AbortCause = "timeout" | "cancelled" | "floating" | "lost";
 
 /** Step code that is running now. */
-export type RunningStep = {
-  readonly context: StepContext;
-  readonly abort: (cause: AbortCause, error: unknown) => void;
-  readonly abortedFor: () => AbortCause | null;
-};
+export type RunningStep = { readonly context: StepContext; readonly abort: Abort };
+
+/** Whether and why step code was asked to stop; the controller is made when the code first asks for its signal. */
+export type Abort = { controller: AbortController | null; cause: AbortCause | null; error: unknown };
 
 /** How to undo a completed step: its closure, called with the decoded checkpoint. */
 export type Compensation = {
@@ -191,7 +190,15 @@ export function releaseHeld(exec: Execution): void {
 
 /** Ask all running step code to stop. */
 export function abortSteps(exec: Execution, cause: AbortCause, error: unknown): void {
-  for (const step of exec.stepping) step.abort(cause, error);
+  for (const step of exec.stepping) abortStep(step, cause, error);
+}
+
+/** Ask the code of one attempt to stop; the first cause counts. */
+export function abortStep({ abort }: RunningStep, cause: AbortCause, error: unknown): void {
+  if (abort.cause !== null) return;
+  abort.cause = cause;
+  abort.error = error;
+  abort.controller?.abort(error);
 }
 
 /** The claim is gone, or must not be used again: stop writing, stop the step code, forget the body. */

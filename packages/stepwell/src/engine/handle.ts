@@ -171,19 +171,20 @@ function post(deps: Deps, to: RunRef, item: NewInboxItem): Promise<void> {
   });
 }
 
-/** A local end is told at once; one in another process is found by asking, ever less often. */
+/** An end in this process is told at once; one in another is found by asking, at once and then ever less often. */
 async function awaitEnd(deps: Deps, ref: RunRef, knownRowId: number | null): Promise<Ending> {
   const rowId = knownRowId ?? (await getRun(deps, ref)).rowId;
   return new Promise((resolve, reject) => {
     let polling = false;
     let cancelTimer = (): void => {};
-    let pollMs = POLL_MS_MIN;
+    let pollMs = deps.worker.leaseHeld() ? POLL_MS_MAX : POLL_MS_MIN;
     const done = (settle: () => void): void => {
       cancelTimer();
       unwatch();
       settle();
     };
     const poll = (): void => {
+      polling = true;
       cancelTimer = deps.host.timer(pollMs, () => void look());
       pollMs = Math.min(pollMs * 2, POLL_MS_MAX);
     };
@@ -200,7 +201,9 @@ async function awaitEnd(deps: Deps, ref: RunRef, knownRowId: number | null): Pro
     };
     const unwatch = deps.watchers.watch(rowId, {
       ended: (ending) => done(() => resolve(ending)),
-      left: () => void (polling || look()),
+      left: () => {
+        if (!polling) void look();
+      },
     });
     if (!deps.worker.executes(rowId)) void look();
   });

@@ -10,7 +10,15 @@ import { decide } from "../model/transition.ts";
 import type { Claim } from "../store/store.ts";
 import { quieten } from "./delivery.ts";
 import type { Deps } from "./deps.ts";
-import { type Execution, isBusy, isGone, loseExecution, type PendingWait, releaseHeld, scheduleIdleCheck } from "./execution.ts";
+import {
+  type Execution,
+  isBusy,
+  isGone,
+  loseExecution,
+  type PendingWait,
+  releaseHeld,
+  scheduleIdleCheck,
+} from "./execution.ts";
 import { readInbox } from "./inbox.ts";
 import { saveTransition } from "./record.ts";
 

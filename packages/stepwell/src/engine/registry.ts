@@ -5,13 +5,13 @@
 import { StepwellError } from "../model/errors.ts";
 import { canContinue, compareVersions, identityText } from "../model/identity.ts";
 import type { Identity } from "../model/run.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, Version } from "../store/store.ts";
 import type { Workflow } from "./workflow.ts";
 
 /** The workflows of one engine. */
 export type Registry = {
-  /** The newest registered version that may execute a run of `identity`; null: none. */
-  readonly findFor: (identity: Identity) => Workflow | null;
+  /** The newest registered version that may execute runs of `version`; null: none. */
+  readonly findFor: (version: Version) => Workflow | null;
   /** The newest registered version by name. */
   readonly findNewest: (namespace: string, name: string) => Workflow | null;
   /** Row of a version in the store, inserted on first use. */
@@ -31,8 +31,14 @@ export function openRegistry(store: Store, workflows: readonly Workflow[]): Regi
   const versionIds = new Map<string, number>();
   let claimable: readonly number[] = [];
 
-  const findFor = (identity: Identity): Workflow | null =>
-    byName.get(nameKey(identity))?.find((w) => canContinue(w.version, identity.version)) ?? null;
+  const byVersion = new Map<number, Workflow | null>();
+  const findFor = (version: Version): Workflow | null => {
+    const known = byVersion.get(version.versionId);
+    if (known !== undefined) return known;
+    const found = byName.get(nameKey(version))?.find((w) => canContinue(w.version, version.version)) ?? null;
+    byVersion.set(version.versionId, found);
+    return found;
+  };
   const refresh = async (): Promise<void> => {
     const versions = await store.listVersions();
     for (const version of versions) versionIds.set(identityText(version), version.versionId);

@@ -73,6 +73,7 @@ export async function openWorker(deps: Deps): Promise<Worker> {
     freed: () => nudge(),
   });
   await deps.registry.refresh();
+  await deps.store.resumePaused(deps.registry.claimable(), deps.host.nowMs());
   opened = true;
   nudge();
   return {
@@ -170,9 +171,10 @@ async function claimOnce(deps: Deps, state: State, lease: Lease): Promise<number
     state.reserved -= limit;
   }
   for (const claim of claims) beginRun(deps, state, claim);
-  if (claims.length === limit) state.nudged = true;
-  else if (!state.nudged) state.backlog = false;
-  return claims.length === limit ? 0 : deps.store.nextDueInMs(versionIds, deps.host.nowMs());
+  const nextInMs = await deps.store.nextDueInMs(versionIds, deps.host.nowMs());
+  if (nextInMs === 0) state.nudged = true;
+  if (!state.nudged) state.backlog = false;
+  return nextInMs;
 }
 
 /** Continue a lingering body if nobody held the run meanwhile; else execute the run afresh. */

@@ -64,15 +64,15 @@ export const ERROR_CODES = {
   },
   COMPENSATION_FAILED: {
     cause: "A compensation failed in all its attempts, so the run ended partly undone.",
-    cure: "Read which step it was in the run's history, put its effect right by hand, then resolve the run.",
+    cure: "Read in `details.steps` which they are, and put their effects right by hand; all others were undone.",
   },
   COMPENSATION_MISSING: {
     cause: "A completed step had a compensation that the workflow's present code no longer declares.",
-    cure: "Deploy the code with that .compensate again; the run continues from where it stands.",
+    cure: "Deploy the code with that .compensate again; the run continues when that process starts.",
   },
   REPLAY_DIVERGED: {
     cause: "On replay the body asked for something else than its history holds.",
-    cure: "Keep the names and kinds of recorded steps, use .was(…) for a renamed one, or release a new major version.",
+    cure: "Keep the names and kinds of recorded steps, or release a new major version; the run continues when code that fits starts.",
   },
 
   // Workflows, runs, signals
@@ -126,7 +126,7 @@ export const ERROR_CODES = {
   },
   HISTORY_LIMIT: {
     cause: "The run has recorded as many events as one run may.",
-    cure: "Begin a fresh history with ctx.continueAs, or move part of the work into child workflows.",
+    cure: "Move part of the work into child workflows.",
   },
 
   // Options
@@ -154,7 +154,7 @@ export const ERROR_CODES = {
   },
   STORE_URL_INVALID: {
     cause: "The store's address cannot be read.",
-    cure: 'Write "sqlite:./app.db", "sqlite::memory:" or "postgres://user@host/database".',
+    cure: 'Write "sqlite:./app.db" or "sqlite::memory:".',
   },
   STORE_NEWER: {
     cause: "The database was migrated by a newer Stepwell than this one.",

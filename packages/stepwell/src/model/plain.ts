@@ -1,7 +1,8 @@
 /**
  * Plain: bounded copies of untrusted things, for what is stored beside an error.
  *
- * Plain JSON is null, booleans, finite numbers, texts, arrays and plain objects.
+ * Plain JSON is null, booleans, finite numbers, texts, arrays and plain objects whose keys
+ * need no escape.
  * The codec of payloads (json.ts) takes more and refuses loudly; this never throws.
  */
 
@@ -25,7 +26,7 @@ export function copyPlain(value: unknown, lengthMax: number): PlainCopy {
     const copy = copyNode(value, budget, 0);
     const text = copy === undefined ? "" : JSON.stringify(copy);
     if (budget.left < 0 || text.length > lengthMax) return { ok: false, why: `longer than ${lengthMax} characters` };
-    return copy === undefined ? { ok: false, why: "not plain JSON" } : { ok: true, value: JSON.parse(text), text };
+    return copy === undefined ? { ok: false, why: "not plain JSON" } : { ok: true, value: copy, text };
   } catch {
     return { ok: false, why: "reading it threw" };
   }
@@ -39,6 +40,15 @@ export function shorten(text: string, lengthMax: number): string {
   return `${head}… [${text.length - head.length} more characters]`;
 }
 
+/**
+ * Whether JSON writes this key with an escape. Such keys are kept out of stored text: JSON.parse
+ * of V8 in Node 24 and 26 may take one for another key (github.com/nodejs/node/issues/63785).
+ * Also true for DEL and the C1 controls, which JSON does not escape.
+ */
+export function isEscapedKey(key: string): boolean {
+  return /["\\\p{Cc}\p{Cs}]/u.test(key);
+}
+
 /** Undefined: not plain, or the budget is used up (its `left` is then below 0). */
 function copyNode(value: unknown, budget: { left: number }, depth: number): unknown {
   budget.left -= 1;
@@ -50,7 +60,7 @@ function copyNode(value: unknown, budget: { left: number }, depth: number): unkn
     case "boolean":
       return value;
     case "number":
-      return Number.isFinite(value) ? value : undefined;
+      return Number.isFinite(value) ? value + 0 : undefined;
     case "object":
       if (value === null) return null;
       return Array.isArray(value) ? copyArray(value, budget, depth) : copyObject(value, budget, depth);
@@ -77,7 +87,7 @@ function copyObject(source: object, budget: { left: number }, depth: number): ob
     const value: unknown = Reflect.get(source, key);
     if (value === undefined) continue;
     const child = copyNode(value, budget, depth + 1);
-    if (child === undefined) return undefined;
+    if (child === undefined || isEscapedKey(key)) return undefined;
     budget.left -= key.length;
     entries.push([key, child]);
   }

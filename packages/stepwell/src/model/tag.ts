@@ -3,26 +3,24 @@
  *
  *     { "$sw": "date", "value": "2026-01-31T00:00:00.000Z" }
  *
- * | tag       | value                                                   |
- * | --------- | ------------------------------------------------------- |
- * | undefined | absent                                                  |
- * | number    | "NaN", "Infinity", "-Infinity" or "-0"                  |
- * | bigint    | decimal digits                                          |
- * | date      | ISO 8601 in UTC; null for an invalid date               |
- * | map       | array of [key, value]                                   |
- * | set       | array                                                   |
- * | bytes     | base64                                                  |
+ * | tag       | value                                                    |
+ * | --------- | -------------------------------------------------------- |
+ * | undefined | absent                                                   |
+ * | number    | "NaN", "Infinity", "-Infinity" or "-0"                   |
+ * | bigint    | decimal digits                                           |
+ * | date      | ISO 8601 in UTC; null for an invalid date                |
+ * | map       | array of [key, value]                                    |
+ * | set       | array                                                    |
+ * | bytes     | base64                                                   |
  * | error     | name, message, permanent?, cause?, own: its own fields   |
  * | entries   | a plain object with a special key: array of [key, value] |
  *
- * Special is the key "$sw", and any key in which JSON escapes a character: JSON.parse of V8
- * 12.8 and later (Node 24 and 26) can mistake an escaped key for another one
- * (github.com/nodejs/node/issues/63785). No text written here holds such a key.
+ * Special are the key "$sw" and every key that JSON would escape, see isEscapedKey.
  * Works on the copies that copy.ts makes: nothing here checks or calls foreign code.
  */
 import { StepwellError } from "./codes.ts";
 import { isPermanent, reviveError } from "./failure.ts";
-import { shorten } from "./plain.ts";
+import { isEscapedKey, shorten } from "./plain.ts";
 
 /** The key that marks a tag. */
 export const TAG = "$sw";
@@ -35,9 +33,6 @@ export const UNDEFINED_TEXT = '{"$sw":"undefined"}';
 
 /** The numbers that JSON cannot write, as texts. */
 const NUMBERS: ReadonlySet<string> = new Set(["NaN", "Infinity", "-Infinity", "-0"]);
-
-/** Holds for every key that JSON.stringify escapes, and for few others. */
-const ESCAPED = /["\\\p{Cc}\p{Cs}]/u;
 
 type Json = { [key: string]: unknown };
 
@@ -107,7 +102,7 @@ function keysOf(source: Json, order: KeyOrder): string[] {
 }
 
 function isSpecial(key: string): boolean {
-  return key === TAG || ESCAPED.test(key);
+  return key === TAG || isEscapedKey(key);
 }
 
 function errorToTagged(error: Error, order: KeyOrder): Json {

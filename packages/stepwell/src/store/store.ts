@@ -163,6 +163,8 @@ export type Store = {
     readonly limit: number;
     readonly nowMs: NowMs;
   }) => Promise<readonly Claim[]>;
+  /** Make paused runs of these versions due: newly deployed code may be what they waited for. Returns how many. */
+  readonly resumePaused: (versionIds: readonly number[], nowMs: NowMs) => Promise<number>;
   /** Milliseconds until the next unowned run of these versions is due; 0: one is; null: none. */
   readonly nextDueInMs: (versionIds: readonly number[], nowMs: NowMs) => Promise<number | null>;
   /** The runs that a worker holds, with the number of each one's newest inbox item. */

@@ -83,14 +83,20 @@ it("an exhausted compensation fails the run with COMPENSATION_FAILED, after the 
   expect(undone).toEqual(["pay"]);
 });
 
-it("a closure that the code no longer has sets the run aside: COMPENSATION_MISSING", async () => {
+it("a closure that the code no longer has sets the run aside, until code that has it is deployed", async () => {
   const world = await openWorld();
+  let bank = "down";
   const make = (version: string, withUndo: boolean) =>
     workflow("t/missing", { version }, async (ctx) => {
       const pay = ctx.step("pay", () => 1);
-      if (withUndo) void pay.compensate(() => Promise.reject(new Error("down")), { base: "1h" });
+      if (withUndo) {
+        void pay.compensate(() => (bank === "down" ? Promise.reject(new Error(bank)) : bank), {
+          base: "1h",
+          jitter: 0,
+        });
+      }
       await pay;
-      throw new PermanentError("no");
+      throw new PermanentError("no stock");
     });
   const first = await world.open({ workflows: [make("1.0.0", true)] });
   await first.engine.start(make("1.0.0", true), undefined, { id: "m" });
@@ -98,8 +104,14 @@ it("a closure that the code no longer has sets the run aside: COMPENSATION_MISSI
   first.crash();
   const second = await world.open({ workflows: [make("1.0.1", false)] });
   await world.advance(2 * 3_600_000);
-  const status = await (await second.engine.get("t/missing", "m")).status();
-  expect(status).toMatchObject({ state: "paused", error: { code: "COMPENSATION_MISSING" } });
+  const paused = await (await second.engine.get("t/missing", "m")).status();
+  expect(paused).toMatchObject({ state: "paused", error: { code: "COMPENSATION_MISSING" } });
+  second.crash();
+  bank = "open";
+  const third = await world.open({ workflows: [make("1.0.2", true)] });
+  await world.advance(2 * 3_600_000);
+  const outcome = await (await third.engine.get("t/missing", "m")).outcome();
+  expect(outcome).toMatchObject({ state: "failed", error: { message: "no stock" } });
 });
 
 it("cancel stops a running step by its signal, undoes what was done, and tells who and why", async () => {

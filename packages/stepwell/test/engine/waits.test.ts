@@ -168,7 +168,7 @@ it("a raw await that comes back after the park takes the run back", async () => 
   expect(await run.result()).toBe("woken");
 });
 
-it("a recorded call of another kind sets the run aside with what was expected and what it got", async () => {
+it("a recorded call of another kind sets the run aside, says what it expected and got, and code that fits goes on", async () => {
   const world = await openWorld();
   const before = workflow("t/changed", { version: "1.0.0" }, async (ctx) => {
     await ctx.step("x", () => 1);
@@ -189,4 +189,31 @@ it("a recorded call of another kind sets the run aside with what was expected an
     code: "REPLAY_DIVERGED",
     details: { key: "x", expected: "step", got: "sleep" },
   });
+  second.crash();
+  const third = await world.open({ workflows: [{ ...before, version: "1.2.0" }] });
+  await world.settle();
+  expect((await (await third.engine.get(before, "c")).outcome()).state).toBe("completed");
+});
+
+it("a paused run can be cancelled", async () => {
+  const world = await openWorld();
+  const undone: string[] = [];
+  const make = (version: string, first: "step" | "sleep") =>
+    workflow("t/aside", { version }, async (ctx) => {
+      await ctx.step("paid", () => 1).compensate(() => void undone.push("paid"));
+      if (first === "step") await ctx.step("x", () => 1);
+      else await ctx.sleep("x", "1s");
+      await ctx.sleep("y", "1d");
+    });
+  const first = await world.open({ workflows: [make("1.0.0", "step")] });
+  await first.engine.start(make("1.0.0", "step"), undefined, { id: "c" });
+  await world.settle();
+  first.crash();
+  const { engine } = await world.open({ workflows: [make("1.1.0", "sleep")] });
+  await world.advance(86_400_000);
+  const run = await engine.get("t/aside", "c");
+  expect((await run.status()).state).toBe("paused");
+  await run.cancel();
+  expect((await run.outcome()).state).toBe("cancelled");
+  expect(undone).toEqual(["paid"]);
 });

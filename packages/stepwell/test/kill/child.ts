@@ -12,7 +12,12 @@ import type { Request, WitnessEvent } from "../../src/testing/simulation/evidenc
 import { ORDER, openShapes, type ShapeInput, type ShapeName } from "../../src/testing/simulation/shapes.ts";
 
 /** A run that the child asks for. */
-export type Wanted = { readonly shape: ShapeName; readonly id: string; readonly input: ShapeInput; readonly cancelled: boolean };
+export type Wanted = {
+  readonly shape: ShapeName;
+  readonly id: string;
+  readonly input: ShapeInput;
+  readonly cancelled: boolean;
+};
 
 /** Where the process kills itself: at the n-th event of that kind. */
 export type DeathPoint = {
@@ -61,7 +66,12 @@ async function work(orders: ChildOrders): Promise<void> {
     nextExecution: () => (executions += 1),
   };
   const workflows = openShapes(desk);
-  const engine = await openEngineOn(mortal(store, death), host, { workflows, lease: "2s", hotWait: "200ms", work: { concurrency: 8 } });
+  const engine = await openEngineOn(mortal(store, death), host, {
+    workflows,
+    lease: "2s",
+    hotWait: "200ms",
+    work: { concurrency: 8 },
+  });
   writeSync(1, "working\n");
   const keep = (request: object): void => {
     const stamp = desk.stamp();
@@ -88,11 +98,21 @@ async function see(engine: Engine, wanted: Wanted, keep: (request: object) => vo
   keep({ kind: "outcome", run, answer: { state: outcome.state, value: value ?? "undefined" } });
 }
 
-async function sendOrders(engine: Engine, { shape, id, input }: Wanted, keep: (request: object) => void): Promise<void> {
+async function sendOrders(
+  engine: Engine,
+  { shape, id, input }: Wanted,
+  keep: (request: object) => void,
+): Promise<void> {
   for (let index = 0; index < input.size; index += 1) {
     try {
       await engine.signal(`sim/${shape}`, id, ORDER, index, { id: `${id}-${index}` });
-      keep({ kind: "signal", run: `sim/${shape} ${id}`, name: "order", payload: String(index), operation: String(index) });
+      keep({
+        kind: "signal",
+        run: `sim/${shape} ${id}`,
+        name: "order",
+        payload: String(index),
+        operation: String(index),
+      });
     } catch (error) {
       // Sent again after a restart, when the run has got what it needed.
       if ((error as { readonly code?: unknown }).code !== "RUN_ENDED") throw error;

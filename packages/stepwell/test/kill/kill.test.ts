@@ -24,7 +24,17 @@ const LAST_START_MS_MAX = 30_000;
 const TEST_MS_MAX = 90_000;
 
 /** The shapes whose work is done in a few real seconds. */
-const SHAPES: readonly ShapeName[] = ["sequence", "fan", "caught", "shaped", "signals", "saga", "race", "timed", "derived"];
+const SHAPES: readonly ShapeName[] = [
+  "sequence",
+  "fan",
+  "caught",
+  "shaped",
+  "signals",
+  "saga",
+  "race",
+  "timed",
+  "derived",
+];
 
 const NAMED_POINTS: readonly DeathPoint["at"][] = [
   "before flush",
@@ -36,26 +46,37 @@ const NAMED_POINTS: readonly DeathPoint["at"][] = [
 ];
 
 describe.concurrent("kill -9", () => {
-  it("at random moments loses nothing and repeats nothing", async () => {
-    const dice = openDice("kill at random");
-    const campaign = openCampaign("random", dice);
-    for (let kill = 0; kill < KILLS; kill += 1) {
-      await campaign.live({ death: null, killAfterMs: dice.integer(350) });
-    }
-    expect(await campaign.finish()).toEqual([]);
-    expect(campaign.crashes().length).toBeGreaterThanOrEqual(KILLS - 2);
-  }, TEST_MS_MAX);
+  it(
+    "at random moments loses nothing and repeats nothing",
+    async () => {
+      const dice = openDice("kill at random");
+      const campaign = openCampaign("random", dice);
+      for (let kill = 0; kill < KILLS; kill += 1) {
+        await campaign.live({ death: null, killAfterMs: dice.integer(350) });
+      }
+      expect(await campaign.finish()).toEqual([]);
+      expect(campaign.crashes().length).toBeGreaterThanOrEqual(KILLS - 2);
+    },
+    TEST_MS_MAX,
+  );
 
-  it("at named points loses nothing and repeats nothing", async () => {
-    const dice = openDice("kill at points");
-    const campaign = openCampaign("points", dice);
-    for (let kill = 0; kill < KILLS; kill += 1) {
-      const at = NAMED_POINTS[kill % NAMED_POINTS.length]!;
-      await campaign.live({ death: { at, count: 1 + dice.integer(at === "after claim" ? 3 : 12) }, killAfterMs: 3_000 });
-    }
-    expect(await campaign.finish()).toEqual([]);
-    expect(campaign.crashes().length).toBeGreaterThanOrEqual(KILLS - 4);
-  }, TEST_MS_MAX);
+  it(
+    "at named points loses nothing and repeats nothing",
+    async () => {
+      const dice = openDice("kill at points");
+      const campaign = openCampaign("points", dice);
+      for (let kill = 0; kill < KILLS; kill += 1) {
+        const at = NAMED_POINTS[kill % NAMED_POINTS.length]!;
+        await campaign.live({
+          death: { at, count: 1 + dice.integer(at === "after claim" ? 3 : 12) },
+          killAfterMs: 3_000,
+        });
+      }
+      expect(await campaign.finish()).toEqual([]);
+      expect(campaign.crashes().length).toBeGreaterThanOrEqual(KILLS - 4);
+    },
+    TEST_MS_MAX,
+  );
 });
 
 type Life = { readonly death: DeathPoint | null; readonly killAfterMs: number };
@@ -77,8 +98,9 @@ function openCampaign(name: string, dice: Dice) {
       death,
     };
     const { code, errors } = await spawnChild(orders, killAfterMs);
-    if (code === null) crashes.push({ at: starts * 1_000_000 + 999_999, trueMs: 0, process: `child-${starts}`, graceful: false });
-    else if (code !== 0) throw new Error(`The child ended with ${code}: ${errors}`);
+    if (code === null) {
+      crashes.push({ at: starts * 1_000_000 + 999_999, trueMs: 0, process: `child-${starts}`, graceful: false });
+    } else if (code !== 0) throw new Error(`The child ended with ${code}: ${errors}`);
     return code;
   };
   return {
@@ -87,7 +109,10 @@ function openCampaign(name: string, dice: Dice) {
     /** Let it end, and hold the promises against what is left. */
     finish: async (): Promise<readonly string[]> => {
       const code = await live({ death: null, killAfterMs: LAST_START_MS_MAX });
-      const evidence = await readEvidence({ database: file("db"), witness: file("witness"), requests: file("requests") }, crashes);
+      const evidence = await readEvidence(
+        { database: file("db"), witness: file("witness"), requests: file("requests") },
+        crashes,
+      );
       expect(evidence.stories.length).toBeGreaterThanOrEqual(runs.length);
       const active = new Set(evidence.witness.map((event) => event.process));
       expect(active.size).toBeGreaterThan(KILLS / 2);
@@ -107,7 +132,10 @@ function drawRuns(dice: Dice): Wanted[] {
 }
 
 /** Killed so long after it said that it works. `code` null: it was killed. */
-function spawnChild(orders: ChildOrders, killAfterMs: number): Promise<{ readonly code: number | null; readonly errors: string }> {
+function spawnChild(
+  orders: ChildOrders,
+  killAfterMs: number,
+): Promise<{ readonly code: number | null; readonly errors: string }> {
   const child: ChildProcess = spawn(process.execPath, [join(import.meta.dirname, "child.ts"), JSON.stringify(orders)], {
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -1,7 +1,7 @@
 /** Bounded copies of untrusted things: they never throw and never grow. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { copyPlain, shorten } from "../../src/model/plain.ts";
+import { copyPlain, isEscapedKey, shorten } from "../../src/model/plain.ts";
 
 const throwing = {
   get trap() {
@@ -28,6 +28,10 @@ describe("copyPlain", () => {
     expect(copied.ok && JSON.stringify(copied.value)).toBe(JSON.stringify(value));
   });
 
+  it("makes 0 of −0, as JSON does", () => {
+    expect(copyPlain([-0], 100)).toEqual({ ok: true, value: [0], text: "[0]" });
+  });
+
   it("leaves out undefined properties", () => {
     expect(copyPlain({ a: undefined, b: 1 }, 100)).toEqual({ ok: true, value: { b: 1 }, text: '{"b":1}' });
   });
@@ -43,6 +47,8 @@ describe("copyPlain", () => {
     [[undefined]],
     [{ a: [() => 1] }],
     [{ toJSON: () => 1 }],
+    [{ "a\nb": 1 }],
+    [{ a: { 'say "hi"': 1 } }],
     [deep(33)],
   ])("%# is not plain JSON", (value) => {
     expect(copyPlain(value, 1_000)).toEqual({ ok: false, why: "not plain JSON" });
@@ -70,6 +76,24 @@ describe("copyPlain", () => {
     const cycle: unknown[] = [];
     cycle.push(cycle);
     expect(copyPlain(cycle, 1_000)).toEqual({ ok: false, why: "not plain JSON" });
+  });
+});
+
+describe("isEscapedKey", () => {
+  it("holds for every key that JSON.stringify escapes", () => {
+    const unit = fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code));
+    const key = fc.oneof(
+      fc.string({ unit: "binary" }),
+      unit,
+      fc.constantFrom("\ud83d\ude80", "\ude80", "\\", '"', "\u001f"),
+    );
+    fc.assert(
+      fc.property(key, (any) => {
+        if (JSON.stringify(any).includes("\\")) expect(isEscapedKey(any)).toBe(true);
+        else if (!/\p{Cc}/u.test(any)) expect(isEscapedKey(any)).toBe(false);
+      }),
+      { numRuns: 2_000 },
+    );
   });
 });
 

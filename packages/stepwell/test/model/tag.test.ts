@@ -22,8 +22,10 @@ describe("a malformed tag is PAYLOAD_CORRUPT", () => {
     '{"$sw":"error","value":{"name":"E","message":"m"}}',
     '{"$sw":"error","value":{"name":"E","message":"m","own":null}}',
     '{"$sw":"error","value":null}',
-    '{"$sw":"object","value":1}',
-    '{"$sw":"object"}',
+    '{"$sw":"error","value":{"name":"E","message":"m","own":"text"}}',
+    '{"$sw":"entries","value":[1]}',
+    '{"$sw":"entries","value":{}}',
+    '{"$sw":"entries"}',
   ])("%s", (tag) => {
     for (const text of [tag, `[${tag}]`, `{"a":${tag}}`]) {
       expect(() => decode(text)).toThrow(expect.objectContaining({ code: "PAYLOAD_CORRUPT" }));

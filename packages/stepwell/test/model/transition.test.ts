@@ -14,17 +14,42 @@ const table: readonly [string, Standing, Outcome, Partial<Transition>][] = [
   ["a return completes", plain, { kind: "returned", output: "1" }, { kind: "complete", output: "1" }],
   ["a return completes, whatever could be undone", paid, { kind: "returned", output: "1" }, { kind: "complete" }],
   ["a throw fails", plain, { kind: "threw", error: "E" }, { kind: "fail", error: "E" }],
-  ["a throw after undoable steps compensates first", paid, { kind: "threw", error: "E" }, { kind: "compensate", ending: "failed", error: "E" }],
+  [
+    "a throw after undoable steps compensates first",
+    paid,
+    { kind: "threw", error: "E" },
+    { kind: "compensate", ending: "failed", error: "E" },
+  ],
   ["a cancel cancels", plain, { kind: "cancelled", error: "C" }, { kind: "cancel", error: "C" }],
-  ["a cancel after undoable steps compensates first", paid, { kind: "cancelled", error: "C" }, { kind: "compensate", ending: "cancelled" }],
+  [
+    "a cancel after undoable steps compensates first",
+    paid,
+    { kind: "cancelled", error: "C" },
+    { kind: "compensate", ending: "cancelled" },
+  ],
   ["compensated ends as was decided before it began", undoing, { kind: "compensated" }, { kind: "cancel", error: "E" }],
   ["exhausted compensation fails", undoing, { kind: "compensation_failed", error: "X" }, { kind: "fail", error: "X" }],
   ["a run that cannot go on is paused", plain, { kind: "stuck", error: "D" }, { kind: "pause", error: "D" }],
-  ["idle parks until the first due wait", plain, idle(endless, { ...timer, dueAtMs: 90 }, timer), { kind: "park", state: "waiting", dueAtMs: 50, inboxSeen: 3 }],
+  [
+    "idle parks until the first due wait",
+    plain,
+    idle(endless, { ...timer, dueAtMs: 90 }, timer),
+    { kind: "park", state: "waiting", dueAtMs: 50, inboxSeen: 3 },
+  ],
   ["idle without a due wait parks without end", plain, idle(endless), { kind: "park", dueAtMs: null }],
-  ["idle while compensating keeps its state", undoing, idle(timer), { kind: "park", state: "compensating", dueAtMs: 50 }],
+  [
+    "idle while compensating keeps its state",
+    undoing,
+    idle(timer),
+    { kind: "park", state: "compensating", dueAtMs: 50 },
+  ],
   ["a drain gives the run back", plain, { kind: "drained" }, { kind: "release", state: "pending" }],
-  ["a drain while compensating keeps its state", undoing, { kind: "drained" }, { kind: "release", state: "compensating" }],
+  [
+    "a drain while compensating keeps its state",
+    undoing,
+    { kind: "drained" },
+    { kind: "release", state: "compensating" },
+  ],
 ];
 
 it.each(table)("%s", (_rule, run, outcome, expected) => {

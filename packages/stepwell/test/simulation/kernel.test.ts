@@ -65,7 +65,12 @@ describe("kernel", () => {
       const kernel = aKernel(seed);
       const process = kernel.openProcess("p");
       const fired: [string, number][] = [];
-      for (const [name, ms] of [["late", 50], ["x", 10], ["y", 10], ["soon", 1]] as const) {
+      for (const [name, ms] of [
+        ["late", 50],
+        ["x", 10],
+        ["y", 10],
+        ["soon", 1],
+      ] as const) {
         process.timer(ms, () => fired.push([name, kernel.nowMs()]));
       }
       await kernel.run(() => false, 1_000);

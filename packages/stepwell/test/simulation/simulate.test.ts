@@ -49,23 +49,36 @@ describe("simulation", () => {
     expect(new Set(hashes).size).toBe(hashes.length);
   });
 
-  it("meets every shape, end, accident and kind of event it is meant to meet", async () => {
-    const met = new Set<string>();
-    for (let seed = 1; seed <= 150; seed += 1) {
-      const { evidence } = await gather(seed);
-      for (const { run, history } of evidence.stories) {
-        met.add(run.name).add(run.state);
-        for (const event of history) met.add(event.kind === "note" ? event.note : event.kind);
+  it(
+    "meets every shape, end, accident and kind of event it is meant to meet",
+    async () => {
+      const met = new Set<string>();
+      for (let seed = 1; seed <= 150; seed += 1) {
+        const { evidence } = await gather(seed);
+        for (const { run, history } of evidence.stories) {
+          met.add(run.name).add(run.state);
+          for (const event of history) met.add(event.kind === "note" ? event.note : event.kind);
+        }
+        if (evidence.crashes.some((crash) => crash.graceful)) met.add("drain");
+        for (const request of evidence.requests) {
+          if (request.answeredAt !== null) met.add(`${request.kind} acknowledged`);
+        }
       }
-      if (evidence.crashes.some((crash) => crash.graceful)) met.add("drain");
-      for (const request of evidence.requests) if (request.answeredAt !== null) met.add(`${request.kind} acknowledged`);
-    }
-    const wanted = [
-      ...SHAPE_NAMES,
-      ...["completed", "failed", "cancelled", "drain", "takeover", "compensating", "released", "floating", "log"],
-      ...["attempt_failed", "wait_began", "received", "start acknowledged", "signal acknowledged", "cancel acknowledged"],
-      "outcome acknowledged",
-    ];
-    expect(wanted.filter((name) => !met.has(name))).toEqual([]);
-  }, BATCH_MS_MAX);
+      const wanted = [
+        ...SHAPE_NAMES,
+        ...["completed", "failed", "cancelled", "drain", "takeover", "compensating", "released", "floating", "log"],
+        ...[
+          "attempt_failed",
+          "wait_began",
+          "received",
+          "start acknowledged",
+          "signal acknowledged",
+          "cancel acknowledged",
+        ],
+        "outcome acknowledged",
+      ];
+      expect(wanted.filter((name) => !met.has(name))).toEqual([]);
+    },
+    BATCH_MS_MAX,
+  );
 });

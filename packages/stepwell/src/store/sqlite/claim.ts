@@ -50,6 +50,15 @@ export function claimRuns(session: Session, request: ClaimRequest): readonly Cla
   }
 }
 
+/** Make paused runs of these versions due; returns how many. */
+export function resumePaused(session: Session, versionIds: readonly number[], nowMs: number): number {
+  return transact(session, ({ sql }) => {
+    let resumed = 0;
+    for (const versionId of versionIds) resumed += Number(sql.resumePaused.run(nowMs, versionId).changes);
+    return resumed;
+  });
+}
+
 /** Milliseconds until the first unowned run of these versions is due; 0: one is; null: none. */
 export function nextDueInMs(session: Session, versionIds: readonly number[], nowMs: number): number | null {
   const { sql } = connected(session);

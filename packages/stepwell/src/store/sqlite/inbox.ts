@@ -25,7 +25,7 @@ export function postItem(batch: Batch, { to, item }: Extract<Write, { kind: "pos
 /** Append an item and wake its run; null when there is no such run, or it has ended. */
 export function deliver({ sql, nowMs }: Batch, rowId: number, delivery: Delivery): WriteResult | null {
   const { kind, name, payload, actor, operationId } = delivery;
-  const woken = sql.wakeForItem.get(nowMs, nowMs, rowId);
+  const woken = sql.wakeForItem.get(kind, kind, nowMs, nowMs, rowId);
   if (woken === undefined) return null;
   const seq = Number(woken["inbox_seq"]);
   sql.insertItem.run(rowId, seq, kind, name, payload, actor, operationId, nowMs);

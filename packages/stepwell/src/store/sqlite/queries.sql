@@ -218,12 +218,18 @@ WHERE workflows.namespace = :namespace AND workflows.name = :name AND runs.publi
 
 -- name: wakeForItem
 -- Numbers the item and wakes in one go (S7). The owner of a running run learns of it from `inbox_seq`.
+-- A paused run is woken by a cancel alone.
 UPDATE runs
 SET inbox_seq = inbox_seq + 1,
-    state = CASE state WHEN 'waiting' THEN 'pending' ELSE state END,
+    state = CASE
+      WHEN state = 'waiting' THEN 'pending'
+      WHEN state = 'paused' AND :kind = 'cancel' THEN iif(ending IS NULL, 'pending', 'compensating')
+      ELSE state
+    END,
     waiting_for = CASE state WHEN 'waiting' THEN NULL ELSE waiting_for END,
     due_at_ms = CASE
-      WHEN worker_id IS NULL AND (state = 'pending' OR state = 'waiting' OR state = 'compensating')
+      WHEN worker_id IS NULL AND (state = 'pending' OR state = 'waiting' OR state = 'compensating'
+        OR (state = 'paused' AND :kind = 'cancel'))
       THEN min(coalesce(due_at_ms, :nowMs), :nowMs)
     END
 WHERE id = :rowId AND ended_at_ms IS NULL
@@ -239,6 +245,11 @@ WHERE run_id = :rowId AND operation_id = :operationId;
 
 -- name: findDue
 SELECT due_at_ms FROM runs WHERE id = :rowId;
+
+-- name: resumePaused
+UPDATE runs
+SET state = iif(ending IS NULL, 'pending', 'compensating'), due_at_ms = :nowMs
+WHERE state = 'paused' AND version_id = :versionId;
 
 -- name: wakeRun
 UPDATE runs

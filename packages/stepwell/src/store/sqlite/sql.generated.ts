@@ -160,13 +160,18 @@ ON CONFLICT DO NOTHING`,
   findAddressee: `SELECT runs.id, runs.state
 FROM workflows JOIN runs ON runs.workflow_id = workflows.id
 WHERE workflows.namespace = ? AND workflows.name = ? AND runs.public_id = ?`,
-  /** (nowMs, nowMs, rowId) */
+  /** (kind, kind, nowMs, nowMs, rowId) */
   wakeForItem: `UPDATE runs
 SET inbox_seq = inbox_seq + 1,
-    state = CASE state WHEN 'waiting' THEN 'pending' ELSE state END,
+    state = CASE
+      WHEN state = 'waiting' THEN 'pending'
+      WHEN state = 'paused' AND ? = 'cancel' THEN iif(ending IS NULL, 'pending', 'compensating')
+      ELSE state
+    END,
     waiting_for = CASE state WHEN 'waiting' THEN NULL ELSE waiting_for END,
     due_at_ms = CASE
-      WHEN worker_id IS NULL AND (state = 'pending' OR state = 'waiting' OR state = 'compensating')
+      WHEN worker_id IS NULL AND (state = 'pending' OR state = 'waiting' OR state = 'compensating'
+        OR (state = 'paused' AND ? = 'cancel'))
       THEN min(coalesce(due_at_ms, ?), ?)
     END
 WHERE id = ? AND ended_at_ms IS NULL
@@ -179,6 +184,10 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 WHERE run_id = ? AND operation_id = ?`,
   /** (rowId) */
   findDue: `SELECT due_at_ms FROM runs WHERE id = ?`,
+  /** (nowMs, versionId) */
+  resumePaused: `UPDATE runs
+SET state = iif(ending IS NULL, 'pending', 'compensating'), due_at_ms = ?
+WHERE state = 'paused' AND version_id = ?`,
   /** (nowMs, nowMs, rowId, fence) */
   wakeRun: `UPDATE runs
 SET state = CASE state WHEN 'waiting' THEN 'pending' ELSE state END,
@@ -313,6 +322,9 @@ CREATE TABLE runs (
 
 -- A claim walks one version's part of this index from its left end and stops at \`limit\`.
 CREATE INDEX runs_due ON runs (version_id, due_at_ms) WHERE due_at_ms IS NOT NULL;
+
+-- What a deploy may have cured.
+CREATE INDEX runs_paused ON runs (version_id) WHERE state = 'paused';
 
 -- A takeover finds what a dead worker held.
 CREATE INDEX runs_owned ON runs (worker_id) WHERE worker_id IS NOT NULL;

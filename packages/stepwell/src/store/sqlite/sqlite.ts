@@ -9,7 +9,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { StepwellError } from "../../model/errors.ts";
 import { checkKeys } from "../../model/options.ts";
 import type { NowMs, Store } from "../store.ts";
-import { claimRuns, nextDueInMs } from "./claim.ts";
+import { claimRuns, nextDueInMs, resumePaused } from "./claim.ts";
 import { closeSession, connected, connectFile, type Session } from "./connection.ts";
 import { toStoreError } from "./faults.ts";
 import { flush } from "./flush.ts";
@@ -69,6 +69,7 @@ function toStore(session: Session): Store {
     listVersions: () => call(() => listVersions(session)),
     flush: (writes, nowMs) => call(() => flush(session, writes, now(nowMs))),
     claimRuns: (by) => call(() => claimRuns(session, { ...by, nowMs: now(by.nowMs) })),
+    resumePaused: (versionIds, nowMs) => call(() => resumePaused(session, versionIds, now(nowMs))),
     nextDueInMs: (versionIds, nowMs) => call(() => nextDueInMs(session, versionIds, now(nowMs))),
     listHeldRuns: (workerId) => call(() => listHeldRuns(session, workerId)),
     loadMemory: (rowId) => call(() => loadMemory(session, rowId)),

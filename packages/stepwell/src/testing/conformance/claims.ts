@@ -97,6 +97,32 @@ export const claims: Chapter = ({ expect }, play) => {
     expect(await store.nextDueInMs([versionId], NOW)).toBe(null);
   });
 
+  play("makes paused runs of the given versions due again, a compensation as a compensation", async (scene) => {
+    const { store, versionId } = scene;
+    const pause = { kind: "pause", error: "{}" } as const;
+    await flushOne(scene, transitionOf(await insertHeld(scene, { id: "plain" }), pause));
+    const undoing = await insertHeld(scene, { id: "undoing" });
+    await flushOne(scene, transitionOf(undoing, { kind: "compensate", ending: "failed", error: '"e"' }));
+    await flushOne(scene, transitionOf(undoing, pause, { seq: 3 }));
+    expect(await store.resumePaused([versionId + 1], NOW)).toBe(0);
+    expect(await store.resumePaused([versionId], NOW + 2)).toBe(2);
+    expect(await readRun(scene, "plain")).toMatchObject({ state: "pending", dueAtMs: NOW + 2 });
+    expect(await readRun(scene, "undoing")).toMatchObject({
+      state: "compensating",
+      ending: "failed",
+      dueAtMs: NOW + 2,
+    });
+    expect(await store.resumePaused([versionId], NOW + 3)).toBe(0);
+  });
+
+  play("tells what a worker holds, and how far each inbox has grown", async (scene) => {
+    const owner = await insertHeld(scene, { id: "a" });
+    await flushOne(scene, parkOf(await insertHeld(scene, { id: "b" })));
+    await flushOne(scene, postOf("a"));
+    expect(await scene.store.listHeldRuns(scene.workerId)).toEqual([{ rowId: owner.rowId, inboxSeq: 1 }]);
+    expect(await scene.store.listHeldRuns(scene.workerId + 1)).toEqual([]);
+  });
+
   play("keeps a compensating run compensating", async (scene) => {
     const owner = await insertHeld(scene);
     await flushOne(scene, transitionOf(owner, { kind: "compensate", ending: "failed", error: '"e"' }));

@@ -68,6 +68,13 @@ export const inboxes: Chapter = ({ expect }, play) => {
     expect((await scene.store.listInbox(owner.rowId, 0)).length).toBe(1);
   });
 
+  play("a cancel wakes a paused run", async (scene) => {
+    const owner = await insertHeld(scene);
+    await flushOne(scene, transitionOf(owner, { kind: "pause", error: '"e"' }));
+    expect(await flushOne(scene, postOf("r", { kind: "cancel" }))).toMatchObject({ kind: "posted", claimable: true });
+    expect(await readRun(scene)).toMatchObject({ state: "pending", dueAtMs: NOW });
+  });
+
   play("a run that has ended, or never was, takes nothing", async (scene) => {
     const owner = await insertHeld(scene);
     await flushOne(scene, transitionOf(owner, { kind: "cancel", error: '"e"' }));

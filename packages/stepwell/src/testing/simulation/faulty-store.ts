@@ -66,6 +66,7 @@ export function openFaultyStore(disk: Disk, caller: Process, dice: Dice): Store 
         () => claimAgain(line, store.claimRuns({ ...by, nowMs: clock(by.nowMs) })),
         (claims) => ({ kind: "claim", workerId: by.workerId, claims }),
       ),
+    resumePaused: (versionIds, nowMs) => send(line, "write", () => store.resumePaused(versionIds, clock(nowMs))),
     nextDueInMs: (versionIds, nowMs) => read(() => store.nextDueInMs(versionIds, clock(nowMs))),
     loadMemory: (rowId) =>
       send(

@@ -128,8 +128,10 @@ describe("claims whose commit is in doubt", () => {
     for (const id of ["a", "b", "c"]) await insertPending(scene, { id });
     fail({ at: "COMMIT", error: IOERR_FSYNC, applied: true });
     expect(await codeOf(claim(scene))).toBe("STORE_OUTCOME_UNKNOWN");
-    fail({ at: "BEGIN IMMEDIATE", error: BUSY });
-    expect(await codeOf(claim(scene))).toBe("STORE_BUSY");
+    for (const at of ["BEGIN IMMEDIATE", "COMMIT"]) {
+      fail({ at, error: BUSY });
+      expect(await codeOf(claim(scene))).toBe("STORE_BUSY");
+    }
     expect((await claim(scene, 2)).map(({ run }) => [run.id, run.fence])).toEqual([
       ["a", 1],
       ["b", 1],
@@ -204,6 +206,19 @@ describe("a transaction that fails before its commit", () => {
     expect(await codeOf(store.flush([insertOf(aRun(scene))], NOW))).toBe("STORE_FULL");
     expect(await kindsOf(store.flush([insertOf(aRun(scene))], NOW))).toEqual(["inserted"]);
     expect(opened.length).toBe(2);
+    await store.close();
+  });
+});
+
+describe("a database in memory", () => {
+  it("is never replaced by an empty one", async () => {
+    const { scene, store, fail, opened } = await openScene(":memory:");
+    await insertPending(scene, { id: "before" });
+    fail({ at: "INTO runs", error: FULL });
+    fail({ at: "ROLLBACK", error: IOERR_FSYNC });
+    expect(await codeOf(store.flush([insertOf(aRun(scene))], NOW))).toBe("STORE_FULL");
+    expect((await readRun(scene, "before")).state).toBe("pending");
+    expect(opened.length).toBe(1);
     await store.close();
   });
 });

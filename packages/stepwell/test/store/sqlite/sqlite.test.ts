@@ -2,26 +2,27 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, describe, expect, it } from "vitest";
 import { checkSqliteVersion } from "../../../src/store/sqlite/connection.ts";
 import { openSqliteStore } from "../../../src/store/sqlite/sqlite.ts";
-import { aRun, aWorker, insertOf, NOW, readRun, WORKFLOW } from "../../../src/testing/conformance/scene.ts";
+import { aRun, aWorker, codeOf, insertOf, NOW, readRun, WORKFLOW } from "../../../src/testing/conformance/scene.ts";
 import { openFaulty } from "./faulty.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "stepwell-sqlite-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 let files = 0;
 const freshPath = () => join(folder, `${(files += 1)}.db`);
-const codeOf = (work: Promise<unknown>) =>
-  work.then(
-    () => "none",
-    (error: { code: string }) => error.code,
-  );
 
 describe("an open store", () => {
   it("P1: syncs every commit, in a write-ahead log, and never waits for a lock", async () => {
     const { connect, opened } = openFaulty();
-    const store = await openSqliteStore(freshPath(), { connect });
+    const connectCareless = (path: string) => {
+      const db = connect(path);
+      db.exec("PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 7");
+      return db;
+    };
+    const store = await openSqliteStore(freshPath(), { connect: connectCareless });
     const read = (pragma: string) => Object.values(opened[0]!.prepare(`PRAGMA ${pragma}`).get() ?? {})[0];
     expect(read("journal_mode")).toBe("wal");
     expect(read("synchronous")).toBe(2);
@@ -62,6 +63,23 @@ describe("an open store", () => {
     await b.close();
   });
 
+  it("F6: opens while another process writes, unless there is something to migrate", async () => {
+    const path = freshPath();
+    const connect = (file: string) => new DatabaseSync(file, { timeout: 0 });
+    const other = new DatabaseSync(path);
+    other.exec("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE");
+    expect(await openSqliteStore(path, { connect }).catch(codeOf)).toBe("STORE_BUSY");
+    other.exec("ROLLBACK");
+    await (await openSqliteStore(path, { connect })).close();
+    other.exec("BEGIN IMMEDIATE");
+    const store = await openSqliteStore(path, { connect });
+    expect(await store.listVersions()).toEqual([]);
+    expect(await store.ensureVersion(WORKFLOW).catch(codeOf)).toBe("STORE_BUSY");
+    other.exec("ROLLBACK");
+    other.close();
+    await store.close();
+  });
+
   it("S3: takes the moment it is given, else its clock, else refuses", async () => {
     const store = await openSqliteStore(":memory:", { clock: () => NOW + 0.9 });
     const { versionId } = await store.ensureVersion(WORKFLOW);
@@ -70,8 +88,8 @@ describe("an open store", () => {
     expect((await store.flush([insertOf(aRun(scene, { id: "b" }))], 5))[0]).toMatchObject({ atMs: 5 });
     await store.close();
     const clockless = await openSqliteStore(":memory:");
-    expect(await codeOf(clockless.flush([], null))).toBe("OPTION_INVALID");
-    expect(await codeOf(clockless.flush([], Number.NaN))).toBe("OPTION_INVALID");
+    expect(await clockless.flush([], null).catch(codeOf)).toBe("OPTION_INVALID");
+    expect(await clockless.flush([], Number.NaN).catch(codeOf)).toBe("OPTION_INVALID");
     await clockless.close();
   });
 
@@ -82,14 +100,14 @@ describe("an open store", () => {
     await store.close();
     await store.close();
     expect([existsSync(path), existsSync(`${path}-wal`), existsSync(`${path}-shm`)]).toEqual([true, false, false]);
-    expect(await codeOf(store.flush([], NOW))).toBe("ENGINE_CLOSED");
-    expect(await codeOf(store.listVersions())).toBe("ENGINE_CLOSED");
-    expect(await codeOf(store.loadMemory(1))).toBe("ENGINE_CLOSED");
+    expect(await store.flush([], NOW).catch(codeOf)).toBe("ENGINE_CLOSED");
+    expect(await store.listVersions().catch(codeOf)).toBe("ENGINE_CLOSED");
+    expect(await store.loadMemory(1).catch(codeOf)).toBe("ENGINE_CLOSED");
   });
 
   it("P12: refuses options it does not know, and an empty path", async () => {
-    expect(await codeOf(openSqliteStore(":memory:", { timeout: 5 } as never))).toBe("OPTION_UNKNOWN");
-    expect(await codeOf(openSqliteStore(""))).toBe("OPTION_INVALID");
+    expect(await openSqliteStore(":memory:", { timeout: 5 } as never).catch(codeOf)).toBe("OPTION_UNKNOWN");
+    expect(await openSqliteStore("").catch(codeOf)).toBe("OPTION_INVALID");
   });
 });
 

@@ -80,6 +80,9 @@ CREATE TABLE runs (
 -- A claim walks one version's part of this index from its left end and stops at `limit`.
 CREATE INDEX runs_due ON runs (version_id, due_at_ms) WHERE due_at_ms IS NOT NULL;
 
+-- What a deploy may have cured.
+CREATE INDEX runs_paused ON runs (version_id) WHERE state = 'paused';
+
 -- A takeover finds what a dead worker held.
 CREATE INDEX runs_owned ON runs (worker_id) WHERE worker_id IS NOT NULL;
 

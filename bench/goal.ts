@@ -1,0 +1,23 @@
+/**
+ * Goals: what the engine is meant to reach on an ordinary machine with a fast disk. They are
+ * shown beside the figures and fail nothing: a slow disk is not a bug.
+ */
+import type { Workload } from "./job.ts";
+
+/** A bound for one figure of one row; `least` or `most`, inclusive. */
+export type Goal = {
+  readonly workload: Workload;
+  readonly concurrency: number;
+  readonly figure: "runsPerSecond" | "bareRatio" | "p50Ms" | "recoveryMs" | "tenthRatio";
+  readonly least?: number;
+  readonly most?: number;
+};
+
+/** All of them. A step whose price grew with the history would show a tenth ratio of ten or more. */
+export const GOALS: readonly Goal[] = [
+  { workload: "checkout", concurrency: 1, figure: "p50Ms", most: 2 },
+  { workload: "checkout", concurrency: 512, figure: "runsPerSecond", least: 12_000 },
+  { workload: "checkout", concurrency: 512, figure: "bareRatio", least: 0.35 },
+  { workload: "sequential", concurrency: 1, figure: "tenthRatio", most: 1.5 },
+  { workload: "recovery", concurrency: 1_000, figure: "recoveryMs", most: 2_000 },
+];

@@ -1,0 +1,387 @@
+/**
+ * Ways to break the good evidence, one by one, each with the invariant that must notice.
+ */
+import { encode } from "../../src/model/json.ts";
+import type { WitnessEvent } from "../../src/testing/simulation/evidence.ts";
+import type { Draft } from "./an-evidence.ts";
+
+type Flush = Draft["records"][number] & { kind: "flush" };
+type Start = Extract<Draft["witness"][number], { kind: "start" }>;
+
+/** A way to break the good evidence, and the invariant that must notice. */
+export type Fault = readonly [id: string, what: string, damage: (draft: Draft) => void];
+
+const text = (value: unknown): string => encode(value).text;
+const story = (draft: Draft, rowId: number) => draft.stories.find(({ run }) => run.rowId === rowId)!;
+const isFlush = (record: Draft["records"][number]): record is Flush => record.kind === "flush";
+
+/** The flush that holds the only write of that description. */
+function flushOf(draft: Draft, matches: (write: Flush["writes"][number]) => boolean): Flush {
+  return draft.records.filter(isFlush).find((record) => record.writes.some(matches))!;
+}
+
+function checkpointOf(draft: Draft, rowId: number, key: string): Flush {
+  return flushOf(
+    draft,
+    (write) => write.kind === "checkpoint" && write.owner.rowId === rowId && write.checkpoint.key === key,
+  );
+}
+
+function transitionOf(draft: Draft, rowId: number, kind: string): Flush {
+  return flushOf(
+    draft,
+    (write) => write.kind === "transition" && write.owner.rowId === rowId && write.transition.kind === kind,
+  );
+}
+
+/** Put a copy of a record after another, changed. */
+function again<T extends Draft["records"][number]>(
+  draft: Draft,
+  record: T,
+  change: (copy: T) => void,
+  after: Draft["records"][number] = record,
+): void {
+  const copy = structuredClone(record);
+  copy.at = after.at + 0.5;
+  change(copy);
+  draft.records.push(copy);
+  draft.records.sort((a, b) => a.at - b.at);
+}
+
+function startOf(draft: Draft, run: string, key: string, undo = false): Start {
+  return draft.witness.find(
+    (event): event is Start => event.kind === "start" && event.run === run && event.key === key && event.undo === undo,
+  )!;
+}
+
+/** One more start of a step's code, at a place in the order. */
+function startAgain(draft: Draft, start: Start, changes: Partial<WitnessEvent>): void {
+  draft.witness.push({ ...start, execution: 999, ...changes } as never);
+}
+
+function remove<T>(from: T[], item: T): void {
+  from.splice(from.indexOf(item), 1);
+}
+
+const ORDER = "sim/order o-1";
+
+/** At least one per invariant. */
+export const FAULTS: readonly Fault[] = [
+  [
+    "I1",
+    "an acknowledged start has no run",
+    (draft) => void draft.requests.push({ ...draft.requests[0]!, run: "sim/order o-9" }),
+  ],
+  ["I1", "a run is stored with another input", (draft) => void (story(draft, 1).run.input = text({ size: 2 }))],
+  [
+    "I1",
+    "an acknowledged signal is nowhere",
+    (draft) => {
+      const { history } = story(draft, 1);
+      remove(
+        history,
+        history.find((event) => event.kind === "received" && event.item === "signal")!,
+      );
+    },
+  ],
+  [
+    "I1",
+    "an acknowledged cancel is nowhere",
+    (draft) =>
+      void draft.requests.push({ ...draft.requests.find((one) => one.kind === "cancel")!, run: ORDER, answeredAt: 5 }),
+  ],
+  [
+    "I1",
+    "a handle told another outcome",
+    (draft) => {
+      const told = draft.requests.find((one) => one.kind === "outcome")!;
+      told.answer = { state: "completed", value: '"undone"' };
+    },
+  ],
+  ["I2", "two runs of one id", (draft) => void draft.stories.push(structuredClone(draft.stories[0]!))],
+  [
+    "I3",
+    "a run ends twice",
+    (draft) => void story(draft, 1).history.push(structuredClone(story(draft, 1).history.at(-1)!)),
+  ],
+  [
+    "I3",
+    "the end of a former owner is accepted too",
+    (draft) =>
+      again(
+        draft,
+        transitionOf(draft, 1, "complete"),
+        (copy) => void Object.assign(copy.writes[0]!, { owner: { rowId: 1, workerId: 1, fence: 1 } }),
+      ),
+  ],
+  ["I3", "a terminal state is left", (draft) => void (draft.snapshots[0]!.runs[0]!.state = "failed")],
+  [
+    "I4",
+    "a checkpoint is overwritten",
+    (draft) => {
+      const { memory } = story(draft, 1);
+      memory.checkpoints[0]!.value = text("charge#2");
+    },
+  ],
+  ["I4", "a checkpoint vanishes", (draft) => void story(draft, 1).memory.checkpoints.shift()],
+  [
+    "I4",
+    "a second checkpoint of a step is accepted",
+    (draft) =>
+      again(draft, checkpointOf(draft, 1, "charge"), (copy) => Object.assign(copy.writes[0]!, { consumes: 7 })),
+  ],
+  [
+    "I5",
+    "the body sees another value on replay",
+    (draft) => {
+      const seen = draft.witness.filter((event) => event.kind === "observed" && event.key === "charge");
+      Object.assign(seen[1]!, { value: '"charge#2"' });
+    },
+  ],
+  [
+    "I5",
+    "the body sees a value before it is stored",
+    (draft) => void (draft.witness.find((event) => event.kind === "observed")!.at = 3),
+  ],
+  [
+    "I6",
+    "a step starts under a claim made after its checkpoint",
+    (draft) => startAgain(draft, startOf(draft, ORDER, "charge"), { at: 9_000, process: "w2" }),
+  ],
+  ["I6", "a step starts without a claim", (draft) => void (startOf(draft, ORDER, "charge").process = "w5")],
+  [
+    "I6",
+    "a step starts after the run was parked",
+    (draft) => {
+      const park = transitionOf(draft, 1, "park");
+      startAgain(draft, startOf(draft, ORDER, "charge"), { key: "extra", at: park.at + 0.5 });
+    },
+  ],
+  [
+    "I7",
+    "a step starts twice for one failure",
+    (draft) => startAgain(draft, startOf(draft, ORDER, "charge"), { at: startOf(draft, ORDER, "charge").at + 0.5 }),
+  ],
+  [
+    "I7",
+    "a step ran under a claim that was parked, and again later",
+    (draft) => {
+      const start = startOf(draft, ORDER, "charge");
+      startAgain(draft, start, { key: "extra" });
+      startAgain(draft, start, { key: "extra", at: 8_000, process: "w2" });
+    },
+  ],
+  [
+    "I8",
+    "a claim reuses a fence",
+    (draft) => {
+      const claim = draft.records.find((record) => record.kind === "claim")!;
+      claim.claims[0]!.run.fence = 1;
+    },
+  ],
+  ["I9", "a run is claimed while another holds it", (draft) => remove(draft.records, transitionOf(draft, 1, "park"))],
+  [
+    "I10",
+    "a write of a former owner is accepted",
+    (draft) => {
+      const claim = draft.records.find((record) => record.kind === "claim")!;
+      again(
+        draft,
+        checkpointOf(draft, 1, "charge"),
+        (copy) => ((copy.writes[0] as { checkpoint: { key: string } }).checkpoint.key = "late"),
+        claim,
+      );
+    },
+  ],
+  ["I11", "a number is missing", (draft) => void story(draft, 1).history.splice(2, 1)],
+  [
+    "I11",
+    "an effect stands before its cause",
+    (draft) => {
+      const { history } = story(draft, 1);
+      const failed = history.find((event) => event.kind === "attempt_failed")!;
+      Object.assign(failed, { attempt: 2 });
+    },
+  ],
+  [
+    "I12",
+    "a replay asks for a step that is not recorded",
+    (draft) => void draft.replays[0]!.writes.unshift({ fresh: true, text: 'step "new"' }),
+  ],
+  ["I12", "a replay ends otherwise", (draft) => void (draft.replays[0]!.recorded = 'completed "other"')],
+  [
+    "I13",
+    "a signal is consumed twice",
+    (draft) => {
+      const wait = checkpointOf(draft, 1, "@wait/approval/2");
+      Object.assign(wait.writes[0]!, { consumes: 1 });
+    },
+  ],
+  [
+    "I13",
+    "a wait got another payload than was sent",
+    (draft) => {
+      const { history } = story(draft, 1);
+      Object.assign(
+        history.find((event) => event.kind === "received")!,
+        { value: text("no") },
+      );
+    },
+  ],
+  [
+    "I14",
+    "a sleep ends early",
+    (draft) =>
+      void Object.assign(
+        flushOf(draft, (write) => write.kind === "attempt" && write.attempt.key === "nap").writes[0]!,
+        { dueInMs: 90_000 },
+      ),
+  ],
+  [
+    "I14",
+    "a timeout comes early",
+    (draft) =>
+      void Object.assign(
+        flushOf(draft, (write) => write.kind === "attempt" && write.attempt.key === "@wait/approval/2").writes[0]!,
+        { dueInMs: 90_000 },
+      ),
+  ],
+  [
+    "I15",
+    "a step starts long after a cancel was acknowledged",
+    (draft) => void (startOf(draft, "sim/order c-1", "charge").trueMs = 90_000),
+  ],
+  ["I15", "a cancel was consumed and the run completed", (draft) => void (story(draft, 4).run.state = "completed")],
+  ["I16", "one attempt too many", (draft) => void (startOf(draft, ORDER, "maybe").attempt = 4)],
+  [
+    "I16",
+    "a delay is shorter than the error asked for",
+    (draft) =>
+      void Object.assign(
+        flushOf(draft, (write) => write.kind === "attempt" && write.attempt.key === "charge").writes[0]!,
+        { dueInMs: 249 },
+      ),
+  ],
+  [
+    "I16",
+    "an attempt starts before it is due",
+    (draft) =>
+      void Object.assign(
+        flushOf(draft, (write) => write.kind === "attempt" && write.attempt.key === "charge").writes[0]!,
+        { dueInMs: 90_000 },
+      ),
+  ],
+  [
+    "I17",
+    "a PermanentError is tried again",
+    (draft) => startAgain(draft, startOf(draft, ORDER, "maybe"), { attempt: 2 }),
+  ],
+  [
+    "I18",
+    "the body sees a failure that is not stored",
+    (draft) => {
+      const seen = draft.witness.find((event) => event.kind === "observed" && event.failed)!;
+      seen.key = "nowhere";
+    },
+  ],
+  ["I19", "a completed step is not undone", (draft) => void story(draft, 3).memory.checkpoints.pop()],
+  [
+    "I19",
+    "steps are undone in the order of their completion",
+    (draft) => void story(draft, 3).memory.checkpoints.push(story(draft, 3).memory.checkpoints.splice(2, 1)[0]!),
+  ],
+  ["I19", "a completed run is undone", (draft) => void (story(draft, 3).run.state = "completed")],
+  ["I20", "a run vanishes", (draft) => void draft.snapshots[0]!.runs.pop()],
+  ["I21", "a run never ends", (draft) => void (story(draft, 1).run.state = "waiting")],
+  ["I21", "a run ends too late", (draft) => void (draft.healingMs = 100)],
+  ["I22", "a parent is told another result", (draft) => void (story(draft, 2).run.output = text("unpaid"))],
+  [
+    "I23",
+    "undoing begins before that is stored",
+    (draft) => void (startOf(draft, "sim/trip t-1", "flight", true).at = 1),
+  ],
+  [
+    "I23",
+    "the history does not tell that undoing began",
+    (draft) => {
+      const { history } = story(draft, 3);
+      remove(
+        history,
+        history.find((event) => event.kind === "note")!,
+      );
+    },
+  ],
+  [
+    "I24",
+    "what a dead worker held is never freed",
+    (draft) => {
+      const crash = draft.crashes[0]!;
+      Object.assign(crash, { process: "w1", at: transitionOf(draft, 1, "park").at - 0.5, trueMs: -20_000 });
+    },
+  ],
+  [
+    "I25",
+    "a step runs twice at once",
+    (draft) => {
+      const start = startOf(draft, ORDER, "charge");
+      startAgain(draft, start, { at: start.at + 0.5 });
+    },
+  ],
+  [
+    "I26",
+    "an error escapes",
+    (draft) => void draft.strays.push({ at: 1, trueMs: 1, process: "w1", text: "TypeError" }),
+  ],
+  [
+    "I26",
+    "the store refuses a write",
+    (draft) =>
+      void (checkpointOf(draft, 1, "charge").results[0] = { kind: "refused", error: new Error("odd") as never }),
+  ],
+  [
+    "I27",
+    "a worker is declared dead while its lease lasts",
+    (draft) =>
+      void draft.records.push({
+        kind: "bury",
+        workerId: 1,
+        gone: false,
+        buried: true,
+        nowMs: 99_999,
+        at: 9_000,
+        trueMs: 1,
+        process: "w2",
+        knownAt: 9_001,
+      }),
+  ],
+  [
+    "I27",
+    "a dead worker renews",
+    (draft) => {
+      const stamp = { trueMs: 1, process: "w2", knownAt: 9_001 };
+      draft.records.push({ kind: "bury", workerId: 1, gone: true, buried: true, nowMs: 1, at: 9_000, ...stamp });
+      draft.records.push({ kind: "renew", workerId: 1, renewed: true, leaseUntilMs: 2, at: 9_002, ...stamp });
+    },
+  ],
+  [
+    "I28",
+    "a step starts in a worker whose lease has run out",
+    (draft) => void (startOf(draft, ORDER, "charge").trueMs = 10_001),
+  ],
+  [
+    "I29",
+    "a signal that came in time is answered with a timeout",
+    (draft) => {
+      const { history } = story(draft, 1);
+      history.push({
+        seq: null,
+        atMs: 1_300,
+        kind: "received",
+        item: "signal",
+        name: "approval",
+        value: text("late"),
+        actor: "test",
+      });
+    },
+  ],
+];
