@@ -87,7 +87,7 @@ function copyLibrary(copy: string): void {
 
 /** @returns why it does not apply; null when it does */
 function applyPatch(copy: string, bug: PlantedBug): string | null {
-  const args = ["apply", "--recount", "--directory=packages/stepwell", bug.path];
+  const args = ["apply", "--directory=packages/stepwell", bug.path];
   try {
     // Outside a repository git applies to plain files; the ceiling keeps it from finding one above.
     execFileSync("git", args, { cwd: copy, stdio: "pipe", env: { ...process.env, GIT_CEILING_DIRECTORIES: tmpdir() } });

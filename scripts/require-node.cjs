@@ -6,7 +6,7 @@
  */
 "use strict";
 
-/** Oldest Node that runs TypeScript source directly and knows `import.meta.main`. The library itself is content with 22.18. */
+/** Oldest Node that runs TypeScript source directly and knows `import.meta.main`. The library itself is content with 22.22.3, see its package.json. */
 var OLDEST = [24, 2];
 
 /** Null when `version` ("24.2.0") will do; else what to tell the user. */
