@@ -14,8 +14,9 @@ export function checkCaller(deps: Deps, exec: Execution): void {
   const step = deps.host.currentStep();
   if (step !== undefined) throw new StepwellError("CTX_IN_STEP", `ctx was used inside step code (${step}).`);
   if (exec.cancel !== null) throw cancelledError(exec, exec.cancel);
-  if (exec.closed)
+  if (exec.closed) {
     throw new StepwellError("CTX_AFTER_END", `ctx of ${runName(exec)} was used after its body had ended.`);
+  }
 }
 
 /** Reserve a key for this body: two calls of one name would share one checkpoint. */

@@ -74,8 +74,9 @@ type WaitForOptions = { readonly timeout?: number | string; readonly name?: stri
 function step(deps: Deps, exec: Execution, [first, second, third]: StepArguments): Promise<unknown> {
   if (isHandler(first)) return stepOf(deps, exec, first.name, { work: handlerWork(first, second), handler: first });
   if (isHandler(second)) return stepOf(deps, exec, first, { work: handlerWork(second, third), handler: second });
-  if (typeof second !== "function")
+  if (typeof second !== "function") {
     throw new StepwellError("OPTION_INVALID", `step "${String(first)}" got no function.`);
+  }
   return stepOf(deps, exec, first, { work: second as StepWork, handler: null });
 }
 

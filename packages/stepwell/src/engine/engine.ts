@@ -149,8 +149,9 @@ function workerDoor(seat: Seat): WorkerDoor {
 function engineCalls(deps: Deps, seat: Seat): Engine {
   const get = async (workflow: Workflow | string, id: string): Promise<RunHandle> => {
     const ref = { ...nameOf(workflow), id };
-    if ((await deps.store.findRun(ref)) === null)
+    if ((await deps.store.findRun(ref)) === null) {
       throw new StepwellError("RUN_NOT_FOUND", `there is no run "${id}" of ${ref.namespace}/${ref.name}.`);
+    }
     return openHandle(deps, ref, null);
   };
   const handleOf = (workflow: Workflow | string, id: string): RunHandle =>

@@ -29,7 +29,6 @@ export type Phase = "running" | "parking" | "parked" | "over" | "lost";
 export type OpenCall = {
   readonly key: string;
   readonly kind: StepKind;
-  readonly reject: (error: unknown) => void;
   /** Of an awaited child. */
   readonly child?: RunRef;
 };

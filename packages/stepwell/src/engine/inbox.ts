@@ -41,8 +41,8 @@ export function takeFromInbox(exec: Execution, wait: Pick<PendingWait, "kind" | 
 }
 
 /**
- * Act on a cancel request, if there is one and it is not too late: step code is asked to stop, waiting calls are
- * refused, awaited children are cancelled. Compensating or ended runs only keep the record.
+ * Act on a cancel request, if there is one and it is not too late: step code is asked to stop, and the body hears
+ * nothing more. Compensating or ended runs only keep the record.
  */
 export function cancelRun(exec: Execution): void {
   const item = exec.inbox.find((candidate) => candidate.kind === "cancel");
@@ -51,7 +51,6 @@ export function cancelRun(exec: Execution): void {
   exec.inbox.splice(exec.inbox.indexOf(item), 1);
   const error = cancelledError(exec, item);
   exec.stop({ kind: "cancelled", error: failureText(toFailure(error)) });
-  for (const key of exec.waits.keys()) exec.open.get(key)?.reject(error);
   exec.waits.clear();
   abortSteps(exec, "cancelled", error);
 }

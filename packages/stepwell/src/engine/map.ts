@@ -33,8 +33,9 @@ export function mapItems(
   const begin = (index: number): Promise<unknown> =>
     beginItem(deps, exec, { key: keys[index]!, item: items[index], config, work: map.work });
   const limit = map.options.concurrency ?? items.length;
-  if (!(limit >= 1) && items.length > 0)
+  if (!(limit >= 1) && items.length > 0) {
     throw new StepwellError("OPTION_INVALID", `concurrency of ${where} must be at least 1.`);
+  }
   return openChain(config, (resolve, reject) => void sideBySide(items.length, limit, begin).then(resolve, reject));
 }
 

@@ -17,7 +17,6 @@ import { queueDelivery } from "./delivery.ts";
 import type { Deps } from "./deps.ts";
 import { type Execution, isGone, runName, scheduleIdleCheck } from "./execution.ts";
 import { holdCall } from "./idle.ts";
-import { cancelledError } from "./inbox.ts";
 import { nextSeq, saveAttempt, saveCheckpoint } from "./record.ts";
 
 /** A durable call of a body (or a compensation), under way. */
@@ -47,11 +46,10 @@ export const HISTORY_SEQ_MAX = 100_000;
 /** Answer the call from its checkpoint, in its turn; else perform it. */
 export function beginCall(deps: Deps, call: Call): void {
   const { exec } = call;
-  if (isGone(exec)) return;
+  if (isGone(exec) || isUnheard(call)) return;
   const checkpoint = exec.recorded.get(call.key);
   if (checkpoint !== undefined) return replay(deps, call, checkpoint);
   if (exec.collecting) return;
-  if (exec.cancel !== null && exec.run.ending === null) return call.reject(cancelledError(exec, exec.cancel));
   if (exec.phase !== "running" || exec.draining) return holdCall(deps, exec, () => beginCall(deps, call));
   if (exec.seq >= HISTORY_SEQ_MAX) return call.reject(historyLimit(exec));
   exec.live = true;
@@ -85,7 +83,7 @@ async function tryUntilEnded(deps: Deps, call: Call, work: StepWork): Promise<vo
   if (earlier !== undefined) await retryIsDue(deps, exec, call.key, earlier.dueAtMs);
   for (;;) {
     if (!deps.worker.leaseHeld()) await deps.worker.leaseRenewed();
-    if (exec.phase !== "running") return;
+    if (exec.phase !== "running" || isUnheard(call) || isGivenUp(call)) return;
     const end = await runAttempt(deps, call, work, attempt);
     if (isGivenUp(call)) return;
     if (end.kind === "value") return endCall(deps, call, { ...end, outcome: "completed", attempt });
@@ -95,6 +93,11 @@ async function tryUntilEnded(deps: Deps, call: Call, work: StepWork): Promise<vo
     if (ended !== null) return endCall(deps, call, ended);
     attempt += 1;
   }
+}
+
+/** A body whose outcome is decided, by its end or by a cancel, is left where it stands: it hears nothing more. */
+function isUnheard(call: Call): boolean {
+  return (call.exec.closed || call.exec.cancel !== null) && call.kind !== "compensation";
 }
 
 /** The run is gone, or has ended its body without waiting for this call any longer: its outcome must not be stored. */
@@ -114,8 +117,9 @@ async function judge(
   if (stopped) return failed("cancelled", end.failure, attempt, durationMs);
   const next = afterFailure(call.config.retry, attempt, end.failure, deps.host.random());
   const shaped = await shapeFailure(deps, call, end.failure, next.kind === "final");
-  if (shaped?.kind === "value")
+  if (shaped?.kind === "value") {
     return { outcome: "handled", text: shaped.text, value: shaped.value, attempt, durationMs };
+  }
   if (shaped?.kind === "failure") return failed("failed", shaped.failure, attempt, durationMs);
   if (next.kind === "final") return failed("failed", end.failure, attempt, durationMs);
   const dueAtMs = await saveFailedAttempt(deps, call, {
@@ -159,8 +163,9 @@ function retryIsDue(deps: Deps, exec: Execution, key: string, dueAtMs: number | 
 /** A recorded call answers without running anything. Asking for another kind means that the code has changed: nothing is written past it. */
 function replay(deps: Deps, call: Call, checkpoint: Checkpoint): void {
   const { exec } = call;
-  if (checkpoint.kind !== call.kind)
+  if (checkpoint.kind !== call.kind) {
     return exec.stop({ kind: "stuck", error: failureText(diverged(call, checkpoint)) });
+  }
   exec.recorded.delete(call.key);
   exec.open.set(call.key, call);
   const failed = checkpoint.outcome === "failed" || checkpoint.outcome === "cancelled";
@@ -171,6 +176,7 @@ function replay(deps: Deps, call: Call, checkpoint: Checkpoint): void {
 
 function settleCall(call: Call, outcome: StepOutcome, value: unknown): void {
   call.exec.open.delete(call.key);
+  if (isUnheard(call)) return;
   const failed = outcome === "failed" || outcome === "cancelled";
   const result = failed ? toError(value as Failure) : value;
   if (call.config.settled) return call.resolve(failed ? { ok: false, error: result } : { ok: true, value: result });

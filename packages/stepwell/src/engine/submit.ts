@@ -80,7 +80,7 @@ function inserted(deps: Deps, prepared: Prepared, workerId: number | null, resul
     return result.rowId;
   }
   if (result.kind === "exists") {
-    settleReservation(deps, workerId, result.run);
+    settleReservation(deps, prepared, workerId, result.run);
     checkSameInput(prepared, result.run);
     return result.run.rowId;
   }
@@ -89,12 +89,14 @@ function inserted(deps: Deps, prepared: Prepared, workerId: number | null, resul
   throw new StepwellError("STORE_FAILED", `the store answered "${result.kind}" to a start.`);
 }
 
-/** A start that was submitted twice for an unknown outcome finds its own row: claimed for us, and nobody executes it yet. */
-function settleReservation(deps: Deps, workerId: number | null, run: Run): void {
+/**
+ * A start that was submitted twice for an unknown outcome finds its own row: it has the seed of this very start, and is
+ * claimed for us. Any other row was claimed, or will be, in the ordinary way.
+ */
+function settleReservation(deps: Deps, prepared: Prepared, workerId: number | null, run: Run): void {
   if (workerId === null) return;
-  const ours =
-    run.workerId === workerId && run.fence === 1 && run.state === "running" && !deps.worker.executes(run.rowId);
-  if (ours) deps.worker.begin({ run, nowMs: run.createdAtMs });
+  const ours = run.seed === prepared.run.seed && run.workerId === workerId && run.fence === 1 && run.state === "running";
+  if (ours && !deps.worker.executes(run.rowId)) deps.worker.begin({ run, nowMs: run.createdAtMs });
   else deps.worker.unreserve();
 }
 

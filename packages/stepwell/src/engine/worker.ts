@@ -269,10 +269,9 @@ function linger(deps: Deps, state: State, exec: Execution): void {
 
 /** The store may still hold a lost run for this worker (a lease in doubt, a fault of ours): let it be claimed again. Refused as stale otherwise. */
 function giveBack(deps: Deps, exec: Execution): void {
-  const state = exec.run.ending === null ? "pending" : "compensating";
   const { owner } = exec;
   const seq = exec.seq + 1;
-  const transition = { kind: "release", state } as const;
+  const transition = { kind: "release" } as const;
   const write = { kind: "transition", owner, transition, seq, consumes: null, parent: null } as const;
   deps.committer.submit(write, (result) => {
     if (result.kind === "stored") deps.worker.nudge();

@@ -7,7 +7,7 @@
 import { type Duration, parseDuration } from "./duration.ts";
 
 /** The table of codes and the engine's own error, see codes.ts. */
-export { ERROR_CODES, StepwellError, type ErrorCode, type StepwellErrorOptions } from "./codes.ts";
+export { ERROR_CODES, StepwellError, type ErrorCode } from "./codes.ts";
 
 /** Present on errors that no further attempt can cure, subclasses included. Shared by all copies of the package. */
 export const PERMANENT: unique symbol = Symbol.for("stepwell.permanent");

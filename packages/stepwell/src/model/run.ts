@@ -20,9 +20,6 @@ export type RunState =
 /** States that no transition leaves (P8). */
 export type TerminalState = "completed" | "failed" | "cancelled";
 
-/** All terminal states, for filters and checks. */
-export const TERMINAL_STATES: readonly TerminalState[] = ["completed", "failed", "cancelled"];
-
 /** True for a state that no transition leaves. */
 export function isTerminal(state: RunState): state is TerminalState {
   return state === "completed" || state === "failed" || state === "cancelled";

@@ -47,8 +47,8 @@ export type Transition =
       readonly inboxSeen: number;
     }
   | { readonly kind: "pause"; readonly error: string }
-  /** Gives the claim up at once, for another worker. */
-  | { readonly kind: "release"; readonly state: "pending" | "compensating" };
+  /** Gives the claim up at once, for another worker. A run that compensates goes on compensating. */
+  | { readonly kind: "release" };
 
 /** Choose the transition for `outcome`. */
 export function decide(run: Standing, outcome: Outcome): Transition {
@@ -75,7 +75,7 @@ export function decide(run: Standing, outcome: Outcome): Transition {
         inboxSeen: outcome.inboxSeen,
       };
     case "drained":
-      return { kind: "release", state: run.ending === null ? "pending" : "compensating" };
+      return { kind: "release" };
   }
 }
 

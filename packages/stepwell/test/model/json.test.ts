@@ -155,6 +155,7 @@ describe("tagged values", () => {
     ],
     [{ "a\nb": 1, c: 2 }, '{"$sw":"entries","value":[["a\\nb",1],["c",2]]}'],
     [[{ a: { '"': -0 } }], '[{"a":{"$sw":"entries","value":[["\\"",{"$sw":"number","value":"-0"}]]}}]'],
+    [[{ a: { '"': 1 } }], '[{"a":{"$sw":"entries","value":[["\\"",1]]}}]'],
     [{ text: '"$sw":' }, '{"text":"\\"$sw\\":"}'],
   ])("%o is written as %s and comes back", (value, text) => {
     expect(encode(value).text).toBe(text);

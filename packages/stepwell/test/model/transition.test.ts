@@ -43,13 +43,7 @@ const table: readonly [string, Standing, Outcome, Partial<Transition>][] = [
     idle(timer),
     { kind: "park", state: "compensating", dueAtMs: 50 },
   ],
-  ["a drain gives the run back", plain, { kind: "drained" }, { kind: "release", state: "pending" }],
-  [
-    "a drain while compensating keeps its state",
-    undoing,
-    { kind: "drained" },
-    { kind: "release", state: "compensating" },
-  ],
+  ["a drain gives the run back", plain, { kind: "drained" }, { kind: "release" }],
 ];
 
 it.each(table)("%s", (_rule, run, outcome, expected) => {

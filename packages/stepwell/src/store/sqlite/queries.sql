@@ -200,7 +200,7 @@ WHERE id = :rowId AND worker_id = :workerId AND fence = :fence;
 
 -- name: releaseRun
 UPDATE runs
-SET state = :state, due_at_ms = :nowMs, worker_id = NULL, history_seq = :seq
+SET state = iif(ending IS NULL, 'pending', 'compensating'), due_at_ms = :nowMs, worker_id = NULL, history_seq = :seq
 WHERE id = :rowId AND worker_id = :workerId AND fence = :fence;
 
 -- name: insertNote

@@ -146,9 +146,9 @@ WHERE id = ? AND worker_id = ? AND fence = ? AND inbox_seq = ?`,
   pauseRun: `UPDATE runs
 SET state = 'paused', error = ?, worker_id = NULL, history_seq = ?
 WHERE id = ? AND worker_id = ? AND fence = ?`,
-  /** (state, nowMs, seq, rowId, workerId, fence) */
+  /** (nowMs, seq, rowId, workerId, fence) */
   releaseRun: `UPDATE runs
-SET state = ?, due_at_ms = ?, worker_id = NULL, history_seq = ?
+SET state = iif(ending IS NULL, 'pending', 'compensating'), due_at_ms = ?, worker_id = NULL, history_seq = ?
 WHERE id = ? AND worker_id = ? AND fence = ?`,
   /** (rowId, seq, kind, nowMs, value) */
   insertNote: `INSERT INTO notes (run_id, seq, kind, at_ms, value)

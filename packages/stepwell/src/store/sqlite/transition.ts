@@ -53,7 +53,7 @@ function changeRun({ sql, nowMs }: Batch, { owner, transition: t, seq }: Transit
     case "pause":
       return sql.pauseRun.run(t.error, seq, rowId, workerId, fence).changes !== 0;
     case "release":
-      return sql.releaseRun.run(t.state, nowMs, seq, rowId, workerId, fence).changes !== 0;
+      return sql.releaseRun.run(nowMs, seq, rowId, workerId, fence).changes !== 0;
   }
 }
 

@@ -40,7 +40,7 @@ export const claims: Chapter = ({ expect }, play) => {
     await flushOne(scene, parkOf(first, { dueAtMs: NOW }));
     const second = await claimOne(scene);
     expect(second.fence).toBe(2);
-    await flushOne(scene, transitionOf(second, { kind: "release", state: "pending" }));
+    await flushOne(scene, transitionOf(second, { kind: "release" }));
     expect((await claimOne(scene, NOW, await aWorker(scene.store))).fence).toBe(3);
   });
 

@@ -32,7 +32,7 @@ const OWNED: readonly (readonly [name: string, of: (owner: Owner) => Write])[] =
   ["a compensation", (owner) => transitionOf(owner, { kind: "compensate", ending: "failed", error: '"e"' })],
   ["a park", (owner) => parkOf(owner, { dueAtMs: NOW + 5 })],
   ["a pause", (owner) => transitionOf(owner, { kind: "pause", error: '"e"' })],
-  ["a release", (owner) => transitionOf(owner, { kind: "release", state: "pending" })],
+  ["a release", (owner) => transitionOf(owner, { kind: "release" })],
 ];
 
 /** Everything that the port shows of one run. */

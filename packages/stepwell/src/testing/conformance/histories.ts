@@ -96,7 +96,7 @@ export const histories: Chapter = ({ expect }, play) => {
   play("tells of pauses and releases", async (scene) => {
     const [a, b] = [await insertHeld(scene, { id: "a" }), await insertHeld(scene, { id: "b" })];
     await flushOne(scene, transitionOf(a, { kind: "pause", error: '"stuck"' }));
-    await flushOne(scene, transitionOf(b, { kind: "release", state: "pending" }));
+    await flushOne(scene, transitionOf(b, { kind: "release" }));
     const lastOf = async (rowId: number) => (await scene.store.listHistory(rowId)).at(-1);
     expect(await lastOf(a.rowId)).toMatchObject({ seq: 2, kind: "note", note: "paused", value: '{"error":"stuck"}' });
     expect(await lastOf(b.rowId)).toMatchObject({ seq: 2, kind: "note", note: "released", value: "null" });

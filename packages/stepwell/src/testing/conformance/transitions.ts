@@ -108,7 +108,7 @@ export const transitions: Chapter = ({ expect }, play) => {
 
   play("release makes the run due at once, for anybody", async (scene) => {
     const owner = await insertHeld(scene);
-    await flushOne(scene, transitionOf(owner, { kind: "release", state: "pending" }), NOW + 3);
+    await flushOne(scene, transitionOf(owner, { kind: "release" }), NOW + 3);
     expect(await readRun(scene)).toMatchObject({ state: "pending", workerId: null, dueAtMs: NOW + 3, crashes: 0 });
     expect((await claimOne(scene, NOW + 3)).fence).toBe(2);
   });

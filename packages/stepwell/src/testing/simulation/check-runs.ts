@@ -177,6 +177,10 @@ function badEnd(c: Case, { run, history }: Story): Finding[] {
   if (ends.length > 1 || accepted.length > 1) {
     findings.push({ run: runText(run), what: `ended ${Math.max(ends.length, accepted.length)} times` });
   }
+  const decided = accepted[0]?.entry.kind;
+  if (decided !== undefined && END_STATES[decided] !== run.state) {
+    findings.push({ run: runText(run), what: `was to ${decided}, but is ${run.state}` });
+  }
   if (isTerminal(run.state) !== ends.length > 0 || (ends[0] !== undefined && ends[0].state !== run.state)) {
     findings.push({
       run: runText(run),
@@ -187,6 +191,7 @@ function badEnd(c: Case, { run, history }: Story): Finding[] {
 }
 
 const END_KINDS: readonly string[] = ["complete", "fail", "cancel"];
+const END_STATES: Readonly<Record<string, RunState>> = { complete: "completed", fail: "failed", cancel: "cancelled" };
 
 function leftTerminal(c: Case): Finding[] {
   const ended = new Map<number, RunState>();

@@ -50,6 +50,9 @@ export type Simulated = {
 /** Beyond three leases and the work itself: restarts, polls, impatient clients. */
 const HEALING_SPARE_MS = 40_000;
 
+/** Most seeds need a few thousand; beyond this something runs in a circle. */
+const TASKS_MAX = 100_000;
+
 /** Simulate a seed, and hold the promises against what happened. */
 export async function simulate(seed: number | string, options: SimulateOptions = {}): Promise<Simulated> {
   const stackTraceLimit = Error.stackTraceLimit;
@@ -86,6 +89,7 @@ export async function gather(
     drain: () => new Promise((resolve) => setImmediate(resolve)),
     thrown: (process, error) => addStray(world, process, `threw ${describe(error)}`),
     trace: options.trace,
+    tasksMax: TASKS_MAX,
   });
   const store = await openSqliteStore(":memory:", {});
   const registrar = openRegistrar(kernel, store);
@@ -139,6 +143,7 @@ async function runWorld(
   const isDone = (): boolean => world.healed && client.open() === 0 && registrar.openRuns() === 0;
   const untilMs = healedMs(scenario) + healingMs(scenario) + HEALING_SPARE_MS;
   const stop = await kernel.run(isDone, untilMs);
+  if (stop === "spun") addStray(world, kernel.current(), `ran in a circle: ${TASKS_MAX} tasks and no end`);
   process.off("unhandledRejection", onRejection);
   return { stop, client };
 }
