@@ -34,11 +34,12 @@ export type PlantedBug = {
   readonly seeds: readonly number[];
 };
 
-/** What became of a bug. `stale`: the patch does not apply any more. */
+/** What became of a bug. `stale`: the patch does not apply any more; `broken`: the simulation itself failed. */
 export type Verdict =
   | { readonly kind: "caught"; readonly seed: number; readonly what: string }
   | { readonly kind: "survived"; readonly others: readonly string[] }
-  | { readonly kind: "stale"; readonly why: string };
+  | { readonly kind: "stale"; readonly why: string }
+  | { readonly kind: "broken"; readonly why: string };
 
 const ROOT = join(import.meta.dirname, "..");
 const PATCHES = join(import.meta.dirname, "planted-bugs");
@@ -99,26 +100,23 @@ function applyPatch(copy: string, bug: PlantedBug): string | null {
 
 /** In a process of its own: a broken engine may break more than itself. */
 async function simulateIn(copy: string, bug: PlantedBug, seedsMax: number): Promise<Verdict> {
-  const seeds = [...new Set([...bug.seeds, ...Array.from({ length: seedsMax }, (_, index) => index + 1)])];
   const entry = join(copy, "packages/stepwell/src/testing/simulation/simulate.ts");
-  const work = JSON.stringify({
-    entry,
-    invariant: bug.invariant,
-    seeds: seeds.slice(0, Math.max(seedsMax, bug.seeds.length)),
-  });
+  const work = JSON.stringify({ entry, invariant: bug.invariant, first: bug.seeds, seedsMax });
   const args = ["--input-type=module", "--eval", HUNT, work];
-  const { stdout } = await promisify(execFile)(process.execPath, args, {
-    cwd: copy,
-    timeout: BUG_MS_MAX,
-    maxBuffer: 2 ** 26,
-  });
-  return JSON.parse(stdout.trim().split("\n").at(-1)!) as Verdict;
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: copy, timeout: BUG_MS_MAX });
+    return JSON.parse(stdout.trim().split("\n").at(-1)!) as Verdict;
+  } catch (error) {
+    const { stderr, killed } = error as { readonly stderr?: string; readonly killed?: boolean };
+    return { kind: "broken", why: killed === true ? `no end after ${BUG_MS_MAX} ms` : (stderr ?? String(error)) };
+  }
 }
 
 /** What the child runs: seeds, until the invariant is violated. */
 const HUNT = `
-  const { entry, invariant, seeds } = JSON.parse(process.argv[1]);
+  const { entry, invariant, first, seedsMax } = JSON.parse(process.argv[1]);
   const { simulate } = await import(entry);
+  const seeds = new Set([...first, ...Array.from({ length: seedsMax }, (_, index) => index + 1)]);
   const others = new Set();
   let verdict = null;
   for (const seed of seeds) {
@@ -160,6 +158,8 @@ function rowText(bug: PlantedBug, verdict: Verdict): string {
       return `${row} seed ${String(verdict.seed).padEnd(6)} ${verdict.what.slice(0, 160)}`;
     case "survived":
       return `${row} SURVIVED    noticed by ${verdict.others.length === 0 ? "nothing" : verdict.others.join(", ")}`;
+    case "broken":
+      return `${row} BROKEN      ${verdict.why}`;
     case "stale":
       return `${row} STALE       the code has moved: change it again by hand and write the diff anew. ${verdict.why}`;
   }

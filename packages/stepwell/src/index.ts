@@ -15,9 +15,9 @@ export {
 } from "./engine/workflow.ts";
 export type { ChildChain, Settled, ShapedChain, StepChain, StepError } from "./engine/chain.ts";
 export { openEngine, type StoreOption } from "./engine/open.ts";
-export type { Engine, EngineOptions, StartOptions, WorkOptions } from "./engine/engine.ts";
+export type { Engine, StartOptions } from "./engine/engine.ts";
+export type { EngineOptions, LogEntry, WorkOptions } from "./engine/settings.ts";
 export type { DecodedEvent, RunHandle, RunOutcome, RunStatus, SignalOptions } from "./engine/handle.ts";
-export type { LogEntry } from "./engine/deps.ts";
 export {
   ERROR_CODES,
   type ErrorCode,

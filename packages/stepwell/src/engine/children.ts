@@ -124,6 +124,7 @@ function childFailure(name: string, state: RunState, cause: Failure): Failure {
 }
 
 function idTaken(child: ChildStart, id: string): StepwellError {
-  const what = `run "${id}" of ${child.workflow.namespace}/${child.workflow.name} exists and was not started by this step.`;
+  const { namespace, name } = child.workflow;
+  const what = `run "${id}" of ${namespace}/${name} exists and was not started by this step.`;
   return new StepwellError("RUN_ID_CONFLICT", what);
 }

@@ -17,10 +17,16 @@ import { beginCall, performStep } from "./steps.ts";
 
 const PREFIX = "@compensate/";
 
-/** How long a replayed body that awaits something raw may take to reach its next call before its closures count as missing. */
+/**
+ * How long a replayed body that awaits something raw may take to reach its next call before its closures count as
+ * missing.
+ */
 const COLLECT_MS = 30_000;
 
-/** Undo all that has been collected, newest first. Undoing that is exhausted ends the run as failed: COMPENSATION_FAILED. */
+/**
+ * Undo all that has been collected, newest first. Undoing that is exhausted ends the run as failed:
+ * COMPENSATION_FAILED.
+ */
 export function compensate(deps: Deps, exec: Execution): Promise<Outcome> {
   return new Promise((resolve) => {
     exec.stop = resolve;
@@ -28,7 +34,9 @@ export function compensate(deps: Deps, exec: Execution): Promise<Outcome> {
   });
 }
 
-/** After a crash: collect the closures again, then go on. A closure that the code no longer gives sets the run aside. */
+/**
+ * After a crash: collect the closures again, then go on. A closure that the code no longer gives sets the run aside.
+ */
 export async function resumeCompensation(deps: Deps, exec: Execution): Promise<Outcome> {
   exec.run = { ...exec.run, error: originalError(exec.run.error) };
   const missing = await collect(deps, exec);

@@ -6,7 +6,10 @@
 import type { Deps } from "./deps.ts";
 import { type Execution, isBusy, isGone, scheduleIdleCheck } from "./execution.ts";
 
-/** Deliver a fresh outcome: at once when it is the only one of its flush and nothing is queued; that is the common case. */
+/**
+ * Deliver a fresh outcome: at once when it is the only one of its flush and nothing is queued; that is the common
+ * case.
+ */
 export function deliverFresh(deps: Deps, exec: Execution, seq: number, settle: () => void): void {
   const flush = deps.committer.flushes();
   if (exec.deliveries.length > 0 || exec.deliveredIn === flush) return queueDelivery(deps, exec, seq, settle);

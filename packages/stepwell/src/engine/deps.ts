@@ -1,38 +1,13 @@
 /**
  * Deps: what the engine's functions are handed first. Made once by `openEngineOn`, frozen, passed on.
  */
-import type { Limits } from "../model/json.ts";
 import type { InboxItem } from "../model/inbox.ts";
 import type { Claim, Store } from "../store/store.ts";
 import type { Committer } from "./commit.ts";
 import type { Host } from "./host.ts";
 import type { Registry } from "./registry.ts";
+import type { LogEntry, Settings } from "./settings.ts";
 import type { Watchers } from "./watch.ts";
-
-/** Validated options; all durations in milliseconds. */
-export type Settings = {
-  /** Who calls when a call names no actor. */
-  readonly actor: string;
-  /** Runs executed side by side by this worker. */
-  readonly concurrency: number;
-  /** A worker that has not renewed for so long is taken for dead. */
-  readonly leaseMs: number;
-  /** A wait that is due within this time keeps its run claimed and in memory. */
-  readonly hotWaitMs: number;
-  /** Parked bodies kept in memory, so that they continue without a replay. */
-  readonly lingerMax: number;
-  /** How long the end of a run, or a drain, waits for step code that is still running. */
-  readonly graceMs: number;
-  readonly limits: Limits;
-};
-
-/** One entry of the engine's log. `run` is `namespace/name id`. */
-export type LogEntry = {
-  readonly level: "info" | "warn" | "error";
-  readonly message: string;
-  readonly run?: string;
-  readonly fields?: Readonly<Record<string, unknown>>;
-};
 
 /** What the hot path asks of the local worker; an engine that does not work answers no to everything. */
 export type WorkerDoor = {

@@ -3,13 +3,12 @@
  */
 import { parseDuration, type Duration } from "../model/duration.ts";
 import { StepwellError } from "../model/errors.ts";
-import { type Limits, LIMITS_DEFAULT } from "../model/json.ts";
 import { parseWorkflowName } from "../model/identity.ts";
 import { checkKeys } from "../model/options.ts";
 import type { RunState } from "../model/run.ts";
 import type { Store } from "../store/store.ts";
 import { openCommitter } from "./commit.ts";
-import type { Deps, LogEntry, Settings, WorkerDoor } from "./deps.ts";
+import type { Deps, WorkerDoor } from "./deps.ts";
 import {
   type ActorOption,
   openHandle,
@@ -20,42 +19,12 @@ import {
 } from "./handle.ts";
 import type { Host } from "./host.ts";
 import { openRegistry } from "./registry.ts";
+import { type EngineOptions, toConcurrency, toSettings, type WorkOptions } from "./settings.ts";
 import type { Signal } from "./signal.ts";
 import { insertRun, prepareRun } from "./submit.ts";
 import { openWatchers } from "./watch.ts";
 import { openWorker, type Worker } from "./worker.ts";
 import type { Workflow } from "./workflow.ts";
-
-/** How a worker works. */
-export type WorkOptions = {
-  /** Runs executed side by side; 512 by default. Parked runs do not count. */
-  readonly concurrency?: number;
-  /** Drain, close and exit with code 0 on the first of these signals; a second one exits at once with 1. */
-  readonly drainOn?: readonly ("SIGTERM" | "SIGINT")[];
-};
-
-/** Options of an engine. Durations are milliseconds or texts like "10s". */
-export type EngineOptions = {
-  /** What this process can execute. */
-  // oxlint-disable-next-line no-explicit-any
-  readonly workflows?: readonly Workflow<any, any>[];
-  /** Execute runs at once. Default: true when there are workflows. */
-  readonly work?: boolean | WorkOptions;
-  /** Who acts when a call names no actor; default: the process. */
-  readonly actor?: string;
-  /** A worker that has not renewed for so long is taken for dead. Default 10 s. */
-  readonly lease?: Duration;
-  /** A wait that is due within this time keeps its run in memory and claimed. Default 1 s. */
-  readonly hotWait?: Duration;
-  /** Parked bodies kept in memory at most. Default 1,000. */
-  readonly lingerMax?: number;
-  /** How long the end of a run, or a drain, waits for step code that is still running. Default 10 s. */
-  readonly grace?: Duration;
-  /** Payload limits. */
-  readonly limits?: Partial<Limits>;
-  /** Gets every `ctx.log` and what the engine has to report. Nothing is printed otherwise. */
-  readonly log?: (entry: LogEntry) => void;
-};
 
 /** Options of `start`. */
 export type StartOptions = ActorOption & {
@@ -210,9 +179,8 @@ async function listRuns(deps: Deps, filter: NonNullable<Parameters<Engine["list"
 }
 
 async function startWorking(deps: Deps, seat: Seat, options: WorkOptions, close: () => Promise<void>): Promise<void> {
-  checkKeys("options of work", options, ["concurrency", "drainOn"]);
+  const concurrency = toConcurrency({ concurrency: deps.settings.concurrency, ...options });
   if (seat.worker !== null) throw new StepwellError("OPTION_INVALID", "this engine works already.");
-  const concurrency = options.concurrency ?? deps.settings.concurrency;
   seat.undo.push(deps.host.catchStrays((step, thrown) => reportStray(deps, step, thrown)));
   if (options.drainOn !== undefined) {
     seat.undo.push(deps.host.onShutdown(options.drainOn, () => void close().then(() => deps.host.exit(0))));
@@ -250,21 +218,3 @@ function nameOf(workflow: Workflow | string): { readonly namespace: string; read
   if (typeof workflow !== "string") return { namespace: workflow.namespace, name: workflow.name };
   return parseWorkflowName(workflow, `workflow "${workflow}"`);
 }
-
-function toSettings(host: Host, options: EngineOptions): Settings {
-  checkKeys("options of openEngine", options, OPTIONS);
-  const ms = (value: Duration | undefined, standard: Duration, where: string): number =>
-    parseDuration(value ?? standard, where);
-  const work = typeof options.work === "object" ? options.work : {};
-  return Object.freeze({
-    actor: options.actor ?? `process:${host.describeProcess().name}`,
-    concurrency: work.concurrency ?? 512,
-    leaseMs: ms(options.lease, "10s", "lease"),
-    hotWaitMs: ms(options.hotWait, "1s", "hotWait"),
-    lingerMax: options.lingerMax ?? 1_000,
-    graceMs: ms(options.grace, "10s", "grace"),
-    limits: { ...LIMITS_DEFAULT, ...options.limits },
-  });
-}
-
-const OPTIONS = ["store", "workflows", "work", "actor", "lease", "hotWait", "lingerMax", "grace", "limits", "log"];

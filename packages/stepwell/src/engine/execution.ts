@@ -36,7 +36,10 @@ export type OpenCall = {
 /** A durable wait of this execution; `fire` gets the item that ended it, or null when it fell due. */
 export type PendingWait = Wait & { readonly fire: (item: InboxItem | null) => void };
 
-/** Why step code is asked to stop: `timeout` ends the attempt, `cancelled` and `floating` end the step, `lost`: write nothing. */
+/**
+ * Why step code is asked to stop: `timeout` ends the attempt, `cancelled` and `floating` end the step, `lost`: write
+ * nothing.
+ */
 export type AbortCause = "timeout" | "cancelled" | "floating" | "lost";
 
 /** Step code that is running now. */
@@ -88,7 +91,9 @@ export type Execution = {
   /** True while the run's next transition is being settled: it neither parks nor drains then. */
   finishing: boolean;
   draining: boolean;
-  /** False while a replay has only been answered from checkpoints; logs and progress of that stretch are not repeated. */
+  /**
+   * False while a replay has only been answered from checkpoints; logs and progress of that stretch are not repeated.
+   */
   live: boolean;
   readonly compensations: Map<string, Compensation>;
   deliveries: Delivery[];

@@ -12,7 +12,9 @@ import { issuesText, validate } from "../model/schema.ts";
 
 /** What step code is given. */
 export type StepContext = {
-  /** Stable over attempts and crashes, different for every step of every run; for receivers that honour such keys (P5). */
+  /**
+   * Stable over attempts and crashes, different for every step of every run; for receivers that honour such keys (P5).
+   */
   readonly idempotencyKey: string;
   /** Fires when the attempt timed out, the run was cancelled or lost, or the body has ended. */
   readonly signal: AbortSignal;

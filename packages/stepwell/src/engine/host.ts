@@ -35,7 +35,10 @@ export type Host = {
   readonly describeProcess: () => WorkerProcess;
   /** True when that process has provably ended; false when it lives, or runs where this host cannot look. */
   readonly isGone: (worker: WorkerProcess) => boolean;
-  /** Call `report` for errors that step code lets escape after it has ended, instead of letting them end the process. Returns the undoing. */
+  /**
+   * Call `report` for errors that step code lets escape after it has ended, instead of letting them end the process.
+   * Returns the undoing.
+   */
   readonly catchStrays: (report: (step: string, thrown: unknown) => void) => () => void;
   /** Call `first` on the first of these signals; a second one ends the process at once. Returns the undoing. */
   readonly onShutdown: (signals: readonly string[], first: () => void) => () => void;
@@ -88,14 +91,19 @@ function describeProcess(): WorkerProcess {
   };
 }
 
-/** Only on the same boot and in the same pid namespace can an absent pid, or one with another start time, prove an end. */
+/**
+ * Only on the same boot and in the same pid namespace can an absent pid, or one with another start time, prove an end.
+ */
 function isGone(worker: WorkerProcess): boolean {
   const here = describeProcess();
   const comparable = here.bootId !== "" && here.bootId === worker.bootId && here.pidNamespace === worker.pidNamespace;
   return comparable && worker.pidStartedAt !== "" && processStartedAt(worker.pid) !== worker.pidStartedAt;
 }
 
-/** Field 22 of /proc/PID/stat (proc(5)): start time in clock ticks since boot; null where there is no such process or no /proc. */
+/**
+ * Field 22 of /proc/PID/stat (proc(5)): start time in clock ticks since boot; null where there is no such process or
+ * no /proc.
+ */
 function processStartedAt(pid: number): string | null {
   const stat = readText(`/proc/${pid}/stat`);
   // The second field is the command in parentheses and may itself hold spaces and parentheses.

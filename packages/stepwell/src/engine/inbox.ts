@@ -9,7 +9,10 @@ import type { InboxItem } from "../model/inbox.ts";
 import type { Deps } from "./deps.ts";
 import { abortSteps, type Execution, isGone, type PendingWait, runName } from "./execution.ts";
 
-/** Take one item; each is taken once, in order. False: there are older ones that this execution has not seen, read them first. */
+/**
+ * Take one item; each is taken once, in order. False: there are older ones that this execution has not seen, read them
+ * first.
+ */
 export function receiveItem(exec: Execution, item: InboxItem): boolean {
   if (item.seq > exec.inboxSeen + 1) return false;
   if (item.seq === exec.inboxSeen + 1) accept(exec, item);

@@ -4,8 +4,9 @@
 import { StepwellError } from "../model/errors.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite.ts";
 import type { Store } from "../store/store.ts";
-import { type Engine, type EngineOptions, openEngineOn } from "./engine.ts";
+import { type Engine, openEngineOn } from "./engine.ts";
 import { type Host, openHost } from "./host.ts";
+import type { EngineOptions } from "./settings.ts";
 
 /** Where the runs are kept. */
 export type StoreOption = {

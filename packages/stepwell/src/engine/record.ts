@@ -89,7 +89,9 @@ export function submit(deps: Deps, exec: Execution, write: Write, stored: (resul
   });
 }
 
-/** A write that can never be stored must not end as a failure of the run: the run is set aside, or given up at closing. */
+/**
+ * A write that can never be stored must not end as a failure of the run: the run is set aside, or given up at closing.
+ */
 function refuse(deps: Deps, exec: Execution, error: StepwellError): void {
   if (error.code === "ENGINE_CLOSED") return loseExecution(exec, error);
   deps.log?.({ level: "error", message: error.message, run: runName(exec) });

@@ -160,7 +160,10 @@ function retryIsDue(deps: Deps, exec: Execution, key: string, dueAtMs: number | 
   });
 }
 
-/** A recorded call answers without running anything. Asking for another kind means that the code has changed: nothing is written past it. */
+/**
+ * A recorded call answers without running anything. Asking for another kind means that the code has changed: nothing
+ * is written past it.
+ */
 function replay(deps: Deps, call: Call, checkpoint: Checkpoint): void {
   const { exec } = call;
   if (checkpoint.kind !== call.kind) {
@@ -197,9 +200,10 @@ function rememberCompensation(call: Call, seq: number, value: unknown): void {
 }
 
 function diverged(call: Call, checkpoint: Checkpoint): Failure {
-  const what = `"${call.key}" of ${runName(call.exec)} was recorded as a ${checkpoint.kind}, but the code now asks for a ${call.kind}.`;
+  const { key, kind, exec } = call;
+  const what = `"${key}" of ${runName(exec)} was recorded as a ${checkpoint.kind}, but the code asks for a ${kind}.`;
   const error = new StepwellError("REPLAY_DIVERGED", what, {
-    details: { key: call.key, expected: checkpoint.kind, got: call.kind },
+    details: { key, expected: checkpoint.kind, got: kind },
   });
   return toFailure(error);
 }

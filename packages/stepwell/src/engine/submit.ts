@@ -95,7 +95,8 @@ function inserted(deps: Deps, prepared: Prepared, workerId: number | null, resul
  */
 function settleReservation(deps: Deps, prepared: Prepared, workerId: number | null, run: Run): void {
   if (workerId === null) return;
-  const ours = run.seed === prepared.run.seed && run.workerId === workerId && run.fence === 1 && run.state === "running";
+  const ours =
+    run.seed === prepared.run.seed && run.workerId === workerId && run.fence === 1 && run.state === "running";
   if (ours && !deps.worker.executes(run.rowId)) deps.worker.begin({ run, nowMs: run.createdAtMs });
   else deps.worker.unreserve();
 }

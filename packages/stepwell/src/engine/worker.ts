@@ -240,7 +240,10 @@ async function execute(deps: Deps, state: State, exec: Execution): Promise<void>
   await startExecution(deps, state, { run: exec.run, nowMs: deps.host.nowMs() });
 }
 
-/** An execution that fails by itself is the engine's fault or the store's; the run is left to be taken over, and it is said. */
+/**
+ * An execution that fails by itself is the engine's fault or the store's; the run is left to be taken over, and it is
+ * said.
+ */
 function follow(deps: Deps, exec: Execution, execution: Promise<void>): void {
   execution.catch((error: unknown) => {
     deps.log?.({ level: "error", message: `the execution failed: ${String(error)}`, run: runName(exec) });
@@ -267,7 +270,10 @@ function linger(deps: Deps, state: State, exec: Execution): void {
   loseExecution(oldest, leaseLost(oldest));
 }
 
-/** The store may still hold a lost run for this worker (a lease in doubt, a fault of ours): let it be claimed again. Refused as stale otherwise. */
+/**
+ * The store may still hold a lost run for this worker (a lease in doubt, a fault of ours): let it be claimed again.
+ * Refused as stale otherwise.
+ */
 function giveBack(deps: Deps, exec: Execution): void {
   const { owner } = exec;
   const seq = exec.seq + 1;
@@ -294,7 +300,9 @@ async function readInboxes(deps: Deps, state: State, lease: Lease): Promise<void
   }
 }
 
-/** An item stored by this process: for a run executed here it is handed over; for a parked one it is a reason to claim. */
+/**
+ * An item stored by this process: for a run executed here it is handed over; for a parked one it is a reason to claim.
+ */
 function receive(
   deps: Deps,
   state: State,

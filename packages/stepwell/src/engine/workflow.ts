@@ -56,7 +56,9 @@ export type Ctx = {
     ): Promise<Received<V> | TimedOut>;
     <V>(signal: Signal<never, V>, options?: { readonly name?: string }): Promise<Received<V>>;
   };
-  /** One step per item, by key; results in the order of the items. The chain configures and shapes every item's step. */
+  /**
+   * One step per item, by key; results in the order of the items. The chain configures and shapes every item's step.
+   */
   readonly map: {
     <I, O>(
       name: string,
@@ -75,7 +77,10 @@ export type Ctx = {
   readonly all: <T extends Readonly<Record<string, PromiseLike<unknown>>> | readonly PromiseLike<unknown>[]>(
     calls: T,
   ) => Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }>;
-  /** Start another workflow as a child and await its result. A child that fails or is cancelled throws RUN_FAILED or RUN_CANCELLED. */
+  /**
+   * Start another workflow as a child and await its result. A child that fails or is cancelled throws RUN_FAILED or
+   * RUN_CANCELLED.
+   */
   readonly run: <Raw, O>(name: StepName, workflow: Workflow<Raw, O>, input: Raw) => ChildChain<O>;
   /** Start another workflow and go on; it lives on its own. */
   readonly start: <Raw, O>(
@@ -109,7 +114,9 @@ export type Workflow<Raw = unknown, Output = unknown> = Identity & {
 
 /** Options of {@link workflow}. */
 export type WorkflowOptions = {
-  /** Semantic version. Runs pin their major; any registered version of that major that is not older may continue them. */
+  /**
+   * Semantic version. Runs pin their major; any registered version of that major that is not older may continue them.
+   */
   readonly version: string;
   readonly description?: string;
 };

@@ -6,7 +6,9 @@
  */
 import type { StepKind, StepOutcome } from "./step.ts";
 
-/** One event. `seq` is gapless per run from 1; null: an inbox item not consumed yet. `value` and `error` are encoded. */
+/**
+ * One event. `seq` is gapless per run from 1; null: an inbox item not consumed yet. `value` and `error` are encoded.
+ */
 export type HistoryEvent = { readonly seq: number | null; readonly atMs: number } & (
   | { readonly kind: "started"; readonly actor: string; readonly input: string }
   | {
@@ -39,5 +41,8 @@ export type HistoryEvent = { readonly seq: number | null; readonly atMs: number 
   | { readonly kind: "ended"; readonly state: "completed" | "failed" | "cancelled"; readonly value: string }
 );
 
-/** Events with a row of their own. `value` of each: log {message, fields}; floating {key}; takeover, compensating, paused {error}. */
+/**
+ * Events with a row of their own. `value` of each: log {message, fields}; floating {key}; takeover, compensating,
+ * paused {error}.
+ */
 export type NoteKind = "log" | "floating" | "takeover" | "compensating" | "paused" | "released";

@@ -39,7 +39,10 @@ export type Wait = {
 /** A definition's identity: `namespace/name@version`. */
 export type Identity = { readonly namespace: string; readonly name: string; readonly version: string };
 
-/** The run that started this one and the step that did it; `awaited` children report their outcome to the parent's inbox. */
+/**
+ * The run that started this one and the step that did it; `awaited` children report their outcome to the parent's
+ * inbox.
+ */
 export type Parent = { readonly rowId: number; readonly key: string; readonly awaited: boolean };
 
 /** Proof of ownership: which worker, which taking (P3). Every write about a running run carries it. */

@@ -39,7 +39,9 @@ export type Attempt = {
   readonly seq: number;
   /** Stored Failure of a failed attempt. */
   readonly error: string | null;
-  /** When the next attempt or the wait is due; null: without end, or the last attempt. Epoch ms by the store's clock. */
+  /**
+   * When the next attempt or the wait is due; null: without end, or the last attempt. Epoch ms by the store's clock.
+   */
   readonly dueAtMs: number | null;
   readonly durationMs: number;
 };

@@ -9,7 +9,8 @@
  *   S4. A flush is one transaction: when it resolves, every accepted write is durable (P1).
  *   S5. A flush submitted again answers as the first time did and changes nothing twice.
  *   S6. A bad row harms nobody: its own write answers `refused`, the others of the flush are stored.
- *   S7. An inbox item wakes: `waiting` becomes `pending` in the same transaction; a park with an older `inboxSeen` is refused (P6).
+ *   S7. An inbox item wakes: `waiting` becomes `pending` in the same transaction; a park with an older `inboxSeen` is
+ *       refused (P6).
  *
  * Rows in, rows out; no rules of its own.
  */
@@ -25,14 +26,19 @@ export type NowMs = number | null;
 
 /** One entry of a group commit. Writes of one run are applied in the order given. */
 export type Write =
-  /** `claimFor`: insert it already claimed, under fence 1, for that worker. `owner`: the parent's, when a step starts it. */
+  /**
+   * `claimFor`: insert it already claimed, under fence 1, for that worker. `owner`: the parent's, when a step starts
+   * it.
+   */
   | {
       readonly kind: "insert_run";
       readonly run: NewRun;
       readonly claimFor: number | null;
       readonly owner: Owner | null;
     }
-  /** `consumes`: the inbox item that this checkpoint uses up; its consumption has history number `checkpoint.seq - 1`. */
+  /**
+   * `consumes`: the inbox item that this checkpoint uses up; its consumption has history number `checkpoint.seq - 1`.
+   */
   | {
       readonly kind: "checkpoint";
       readonly owner: Owner;
@@ -42,8 +48,9 @@ export type Write =
   /** `dueInMs` is added to the store's clock; `attempt.dueAtMs` is used where it is null. */
   | { readonly kind: "attempt"; readonly owner: Owner; readonly attempt: Attempt; readonly dueInMs: number | null }
   /**
-   * `seq`: its history number (a park has none of its own: the last one used). An end is told by the run's row; `compensate`,
-   * `pause` and `release` store a note of that number. `consumes`: the cancel request that caused it, consumed as `seq - 1`.
+   * `seq`: its history number (a park has none of its own: the last one used). An end is told by the run's row;
+   * `compensate`, `pause` and `release` store a note of that number. `consumes`: the cancel request that caused it,
+   * consumed as `seq - 1`.
    * `parent`: of the run; the end of an awaited child is posted to that run's inbox with a stored ChildOutcome.
    */
   | {
@@ -78,9 +85,15 @@ export type WriteResult =
   | { readonly kind: "stored"; readonly atMs: number }
   /** `insert_run` only: the new row. `claimed`: for `claimFor`, who was alive; false: it is due for anyone. */
   | { readonly kind: "inserted"; readonly atMs: number; readonly rowId: number; readonly claimed: boolean }
-  /** `insert_run` only: a run of that id was there (or our own earlier submission: `run.workerId` and `run.fence` tell). */
+  /**
+   * `insert_run` only: a run of that id was there (or our own earlier submission: `run.workerId` and `run.fence`
+   * tell).
+   */
   | { readonly kind: "exists"; readonly run: Run }
-  /** `post`, and a `transition` that ended an awaited child: the item left, whose inbox, and whether that run must now be claimed. */
+  /**
+   * `post`, and a `transition` that ended an awaited child: the item left, whose inbox, and whether that run must now
+   * be claimed.
+   */
   | {
       readonly kind: "posted";
       readonly atMs: number;

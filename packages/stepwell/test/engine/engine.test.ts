@@ -1,7 +1,7 @@
 /** The engine's calls: starting, identity, conflicts, leases, takeover, drain, bad input. */
 import { expect, it } from "vitest";
 import { z } from "zod";
-import { workflow } from "../../src/index.ts";
+import { openEngine, workflow } from "../../src/index.ts";
 import { openWorld } from "./harness.ts";
 
 const echo = workflow("t/echo", { version: "1.0.0", input: z.object({ n: z.coerce.number() }) }, (ctx, input) =>
@@ -144,4 +144,26 @@ it("a full slot table leaves runs pending, and they go on when a slot is free", 
     await world.settle();
   }
   expect(await Promise.all(runs.map((run) => run.result()))).toEqual([0, 1, 2, 3, 4]);
+});
+
+it.each([
+  [{ leas: "10s" }, "OPTION_UNKNOWN", 'did you mean "lease"?'],
+  [{ lease: "10 bananas" }, "DURATION_INVALID", "lease"],
+  [{ lease: 5 }, "OPTION_INVALID", "lease must be a whole number from 100 up, got 5"],
+  [{ work: { concurrency: 0 } }, "OPTION_INVALID", "concurrency must be a whole number from 1 up, got 0"],
+  [{ work: { concurency: 5 } }, "OPTION_UNKNOWN", 'did you mean "concurrency"?'],
+  [{ lingerMax: Number.NaN }, "OPTION_INVALID", "lingerMax"],
+  [{ limits: { depthMax: 5_000 } }, "OPTION_INVALID", "limits.depthMax must be a whole number from 1 to 1000"],
+  [{ limits: { bytes: 1 } }, "OPTION_UNKNOWN", "bytesMax"],
+])("refuses %j, naming the place and the cure", async (options, code, part) => {
+  const world = await openWorld();
+  const refusal = expect(world.open(options as never)).rejects;
+  await refusal.toMatchObject({ code, message: expect.stringContaining(part) as unknown });
+});
+
+it("a store URL that names no store is refused with an example of one that does", async () => {
+  await expect(openEngine({ store: "mysql://x" })).rejects.toMatchObject({
+    code: "STORE_URL_INVALID",
+    message: expect.stringContaining("sqlite:./app.db") as unknown,
+  });
 });

@@ -4,9 +4,9 @@
  */
 import { openSqliteStore } from "../../src/store/sqlite/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
-import { type Engine, type EngineOptions, openEngineOn } from "../../src/engine/engine.ts";
+import { type Engine, openEngineOn } from "../../src/engine/engine.ts";
 import { type Host, openHost } from "../../src/engine/host.ts";
-import type { LogEntry } from "../../src/engine/deps.ts";
+import type { EngineOptions, LogEntry } from "../../src/engine/settings.ts";
 
 export type Process = {
   readonly engine: Engine;

@@ -73,7 +73,10 @@ export function saveCheckpoint(batch: Batch, { owner, checkpoint, consumes }: Of
   return batch.stored;
 }
 
-/** Save a failed attempt with the next due time, or the beginning of a wait. Due times are rounded up: never early (P7). */
+/**
+ * Save a failed attempt with the next due time, or the beginning of a wait. Due times are rounded up: never early
+ * (P7).
+ */
 export function saveAttempt(batch: Batch, { owner, attempt, dueInMs }: Of<"attempt">): WriteResult {
   if (!isAlive(batch, owner.workerId)) return STALE;
   const { nowMs, sql } = batch;

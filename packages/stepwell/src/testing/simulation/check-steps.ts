@@ -150,7 +150,9 @@ function rerun(c: Case, name: string, { start, taking }: Execution): Finding[] {
   return gaveUp ? [{ run: start.run, what: `${where} started after its run was ${taking.endedBy} (${name})` }] : [];
 }
 
-/** Per claim: one start, one more per failure stored under it; and one that ended by itself leaves nothing unfinished. */
+/**
+ * Per claim: one start, one more per failure stored under it; and one that ended by itself leaves nothing unfinished.
+ */
 function unexplained(c: Case, name: string, list: readonly Execution[]): Finding[] {
   const { start, rowId } = list[0]!;
   const key = keyOf(start);

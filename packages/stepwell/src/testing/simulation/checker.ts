@@ -4,7 +4,7 @@
  * Each invariant is a number, a sentence and a pure function; each has a unit test
  * with a history that breaks it and one that keeps it.
  */
-import { type Invariant, openCase } from "./case.ts";
+import { type Case, type Finding, type Invariant, openCase } from "./case.ts";
 import { COMPENSATION_INVARIANTS } from "./check-compensation.ts";
 import { OWNERSHIP_INVARIANTS } from "./check-ownership.ts";
 import { RUN_INVARIANTS } from "./check-runs.ts";
@@ -35,9 +35,23 @@ export function check(
   ids: readonly string[] = INVARIANTS.map(({ id }) => id),
 ): readonly Violation[] {
   const opened = openCase(evidence);
-  return INVARIANTS.filter(({ id }) => ids.includes(id)).flatMap(({ id, title, check }) =>
-    check(opened).map(({ run, what }) => ({ invariant: id, title, run, what })),
+  return INVARIANTS.filter(({ id }) => ids.includes(id)).flatMap((invariant) =>
+    findingsOf(invariant, opened).map(({ run, what }) => ({
+      invariant: invariant.id,
+      title: invariant.title,
+      run,
+      what,
+    })),
   );
+}
+
+/** Evidence that cannot even be read, such as a payload that does not decode, breaks the promise as well. */
+function findingsOf(invariant: Invariant, opened: Case): readonly Finding[] {
+  try {
+    return invariant.check(opened);
+  } catch (error) {
+    return [{ run: null, what: `the evidence could not be read: ${String(error)}` }];
+  }
 }
 
 /** One line per violation. */

@@ -81,7 +81,9 @@ export type Snapshot = Stamp & {
   readonly runs: readonly { readonly rowId: number; readonly state: RunState; readonly historySeq: number }[];
 };
 
-/** A run carried out again from its history. `recorded`: how it ended; `writes`: what it wanted to store, its end last. */
+/**
+ * A run carried out again from its history. `recorded`: how it ended; `writes`: what it wanted to store, its end last.
+ */
 export type Replay = {
   readonly run: string;
   readonly recorded: string;

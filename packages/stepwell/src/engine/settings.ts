@@ -1,0 +1,107 @@
+/**
+ * Settings: what an engine may be told, checked once at the door with every fault named, then frozen.
+ */
+import { type Duration, parseDuration } from "../model/duration.ts";
+import { StepwellError } from "../model/errors.ts";
+import { type Limits, LIMITS_DEFAULT } from "../model/json.ts";
+import { checkKeys } from "../model/options.ts";
+import type { Host } from "./host.ts";
+import type { Workflow } from "./workflow.ts";
+
+/** How a worker works. */
+export type WorkOptions = {
+  /** Runs executed side by side; 512 by default. Parked runs do not count. */
+  readonly concurrency?: number;
+  /** Drain, close and exit with code 0 on the first of these signals; a second one exits at once with 1. */
+  readonly drainOn?: readonly ("SIGTERM" | "SIGINT")[];
+};
+
+/** Options of an engine. Durations are milliseconds or texts like "10s". */
+export type EngineOptions = {
+  /** What this process can execute. */
+  // oxlint-disable-next-line no-explicit-any
+  readonly workflows?: readonly Workflow<any, any>[];
+  /** Execute runs at once. Default: true when there are workflows. */
+  readonly work?: boolean | WorkOptions;
+  /** Who acts when a call names no actor; default: the process. */
+  readonly actor?: string;
+  /** A worker that has not renewed for so long is taken for dead. Default 10 s. */
+  readonly lease?: Duration;
+  /** A wait that is due within this time keeps its run in memory and claimed. Default 1 s. */
+  readonly hotWait?: Duration;
+  /** Parked bodies kept in memory at most. Default 1,000. */
+  readonly lingerMax?: number;
+  /** How long the end of a run, or a drain, waits for step code that is still running. Default 10 s. */
+  readonly grace?: Duration;
+  /** Payload limits. */
+  readonly limits?: Partial<Limits>;
+  /** Gets every `ctx.log` and what the engine has to report. Nothing is printed otherwise. */
+  readonly log?: (entry: LogEntry) => void;
+};
+
+/** Validated options; all durations in milliseconds. */
+export type Settings = {
+  /** Who calls when a call names no actor. */
+  readonly actor: string;
+  /** Runs executed side by side by this worker. */
+  readonly concurrency: number;
+  /** A worker that has not renewed for so long is taken for dead. */
+  readonly leaseMs: number;
+  /** A wait that is due within this time keeps its run claimed and in memory. */
+  readonly hotWaitMs: number;
+  /** Parked bodies kept in memory, so that they continue without a replay. */
+  readonly lingerMax: number;
+  /** How long the end of a run, or a drain, waits for step code that is still running. */
+  readonly graceMs: number;
+  readonly limits: Limits;
+};
+
+/** One entry of the engine's log. `run` is `namespace/name id`. */
+export type LogEntry = {
+  readonly level: "info" | "warn" | "error";
+  readonly message: string;
+  readonly run?: string;
+  readonly fields?: Readonly<Record<string, unknown>>;
+};
+
+/**
+ * Check the options of an engine.
+ *
+ * @throws StepwellError OPTION_UNKNOWN, OPTION_INVALID, DURATION_INVALID
+ */
+export function toSettings(host: Host, options: EngineOptions): Settings {
+  checkKeys("options of openEngine", options, OPTIONS);
+  checkKeys("limits", options.limits ?? {}, Object.keys(LIMITS_DEFAULT));
+  const work = typeof options.work === "object" ? options.work : {};
+  const limits = { ...LIMITS_DEFAULT, ...options.limits };
+  return Object.freeze({
+    actor: options.actor ?? `process:${host.describeProcess().name}`,
+    concurrency: toConcurrency(work),
+    leaseMs: whole("lease", parseDuration(options.lease ?? "10s", "lease"), 100),
+    hotWaitMs: parseDuration(options.hotWait ?? "1s", "hotWait"),
+    lingerMax: whole("lingerMax", options.lingerMax ?? 1_000, 0),
+    graceMs: parseDuration(options.grace ?? "10s", "grace"),
+    limits: {
+      bytesMax: whole("limits.bytesMax", limits.bytesMax, 1),
+      depthMax: whole("limits.depthMax", limits.depthMax, 1, DEPTH_MAX),
+      keysMax: whole("limits.keysMax", limits.keysMax, 1),
+    },
+  });
+}
+
+/** Check the options of `work`, and tell how many runs it executes side by side. */
+export function toConcurrency(work: WorkOptions): number {
+  checkKeys("options of work", work, ["concurrency", "drainOn"]);
+  return whole("concurrency", work.concurrency ?? 512, 1);
+}
+
+/** Values nested deeper would exhaust the stack of the walk that copies them. */
+const DEPTH_MAX = 1_000;
+
+const OPTIONS = ["store", "workflows", "work", "actor", "lease", "hotWait", "lingerMax", "grace", "limits", "log"];
+
+function whole(where: string, value: number, min: number, max: number = Number.MAX_SAFE_INTEGER): number {
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
+  const range = max === Number.MAX_SAFE_INTEGER ? `from ${min} up` : `from ${min} to ${max}`;
+  throw new StepwellError("OPTION_INVALID", `${where} must be a whole number ${range}, got ${String(value)}.`);
+}
