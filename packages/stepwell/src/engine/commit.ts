@@ -51,10 +51,10 @@ type State = {
   idlers: (() => void)[];
 };
 
-/** Open the group commit of `store`. */
-export function openCommitter(host: Host, store: Store): Committer {
+/** Open the group commit of `store`. `failed` hears of every flush that was not stored. */
+export function openCommitter(host: Host, store: Store, failed: (error: StepwellError) => void): Committer {
   const state: State = { queue: [], scheduled: false, failures: 0, flushes: 0, closed: false, idlers: [] };
-  const flush = (): void => void flushQueue(host, store, state).then((next) => schedule(host, state, flush, next));
+  const flush = (): void => void flushQueue(host, store, state, failed).then((next) => schedule(host, state, flush, next));
   return {
     submit: (write, answered) => {
       if (state.closed) return answered(closedAnswer());
@@ -81,7 +81,12 @@ function schedule(host: Host, state: State, flush: () => void, next: Next): void
 }
 
 /** Store one batch and answer it; tells when the next may be tried. Never rejects. */
-async function flushQueue(host: Host, store: Store, state: State): Promise<Next> {
+async function flushQueue(
+  host: Host,
+  store: Store,
+  state: State,
+  failed: (error: StepwellError) => void,
+): Promise<Next> {
   const batch = state.queue.length <= FLUSH_WRITES_MAX ? state.queue : state.queue.slice(0, FLUSH_WRITES_MAX);
   state.queue = batch === state.queue ? [] : state.queue.slice(FLUSH_WRITES_MAX);
   let results: readonly WriteResult[];
@@ -90,8 +95,10 @@ async function flushQueue(host: Host, store: Store, state: State): Promise<Next>
       batch.map((entry) => entry.write),
       host.nowMs(),
     );
-  } catch (error) {
-    keepOrRefuse(state, batch, toStoreError(error));
+  } catch (thrown) {
+    const error = toStoreError(thrown);
+    failed(error);
+    keepOrRefuse(state, batch, error);
     const delayMs = Math.min(RETRY_MS_MIN * 2 ** state.failures, RETRY_MS_MAX);
     state.failures += 1;
     return { kind: "later", inMs: delayMs * (0.5 + host.random() / 2) };

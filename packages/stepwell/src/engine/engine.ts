@@ -87,7 +87,7 @@ export async function openEngineOn(store: Store, host: Host, options: EngineOpti
     store,
     settings,
     registry,
-    committer: openCommitter(host, store),
+    committer: openCommitter(host, store, (error) => options.log?.({ level: "warn", message: error.message })),
     watchers: openWatchers(),
     worker: workerDoor(seat),
     log: options.log ?? null,

@@ -38,10 +38,7 @@ FROM versions JOIN workflows ON workflows.id = versions.workflow_id
 ORDER BY versions.id`,
   /** (workerId) */
   findLivingWorker: `SELECT id FROM workers WHERE id = ? AND state = 'alive'`,
-  /**
-   * (workflowId, versionId, publicId, state, workerId, fence, dueAtMs, input, inputHash, actor, seed, parentId,
-   * parentKey, parentAwaits, nowMs)
-   */
+  /** (workflowId, versionId, publicId, state, workerId, fence, dueAtMs, input, inputHash, actor, seed, parentId, parentKey, parentAwaits, nowMs) */
   insertRun: `INSERT INTO runs (
   workflow_id, version_id, public_id, state, worker_id, fence, due_at_ms,
   input, input_hash, actor, seed, parent_id, parent_key, parent_awaits, created_at_ms
