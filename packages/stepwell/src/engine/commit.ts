@@ -54,7 +54,8 @@ type State = {
 /** Open the group commit of `store`. `failed` hears of every flush that was not stored. */
 export function openCommitter(host: Host, store: Store, failed: (error: StepwellError) => void): Committer {
   const state: State = { queue: [], scheduled: false, failures: 0, flushes: 0, closed: false, idlers: [] };
-  const flush = (): void => void flushQueue(host, store, state, failed).then((next) => schedule(host, state, flush, next));
+  const flush = (): void =>
+    void flushQueue(host, store, state, failed).then((next) => schedule(host, state, flush, next));
   return {
     submit: (write, answered) => {
       if (state.closed) return answered(closedAnswer());

@@ -42,6 +42,14 @@ export type Engine = {
     ): Promise<RunHandle<Output>>;
     (workflow: string, input?: unknown, options?: StartOptions): Promise<RunHandle>;
   };
+  /** Start a run and wait for its result: `(await start(…)).result()`. @throws RunFailed */
+  readonly run: {
+    <Raw, Output>(
+      workflow: Workflow<Raw, Output>,
+      ...input: Raw extends void ? [input?: Raw, options?: StartOptions] : [input: Raw, options?: StartOptions]
+    ): Promise<Output>;
+    (workflow: string, input?: unknown, options?: StartOptions): Promise<unknown>;
+  };
   /** A handle of an existing run. @throws StepwellError RUN_NOT_FOUND */
   readonly get: {
     <Raw, Output>(workflow: Workflow<Raw, Output>, id: string): Promise<RunHandle<Output>>;
@@ -129,6 +137,8 @@ function engineCalls(deps: Deps, seat: Seat): Engine {
   return {
     start: (workflow: Workflow | string, input?: unknown, start: StartOptions = {}) =>
       startRun(deps, workflow, input, start),
+    run: async (workflow: Workflow | string, input?: unknown, start: StartOptions = {}) =>
+      (await startRun(deps, workflow, input, start)).result(),
     get,
     list: (filter = {}) => listRuns(deps, filter),
     signal: ((workflow: Workflow, id: string, ...rest: Parameters<RunHandle["signal"]>) =>

@@ -19,6 +19,17 @@ it("F16: the same id and input is the same run; another input is a conflict", as
   expect(await engine.list({ workflow: "t/echo" })).toHaveLength(1);
 });
 
+it("run starts and waits: by value or by name, and throws what ended the run", async () => {
+  const world = await openWorld();
+  const broken = workflow("t/broken", { version: "1.0.0" }, async () => {
+    throw new Error("no");
+  });
+  const { engine } = await world.open({ workflows: [echo, broken] });
+  expect(await engine.run(echo, { n: "7" })).toBe(7);
+  expect(await engine.run("t/echo", { n: 8 }, { id: "named" })).toBe(8);
+  await expect(engine.run(broken)).rejects.toMatchObject({ code: "RUN_FAILED", state: "failed" });
+});
+
 it("refuses bad input with all issues, unknown workflows, unknown options, and ids that are none", async () => {
   const world = await openWorld();
   const { engine } = await world.open({ workflows: [echo] });
@@ -157,8 +168,8 @@ it.each([
   [{ limits: { bytes: 1 } }, "OPTION_UNKNOWN", "bytesMax"],
 ])("refuses %j, naming the place and the cure", async (options, code, part) => {
   const world = await openWorld();
-  const refusal = expect(world.open(options as never)).rejects;
-  await refusal.toMatchObject({ code, message: expect.stringContaining(part) as unknown });
+  const message = expect.stringContaining(part) as unknown;
+  await expect(world.open(options as never)).rejects.toMatchObject({ code, message });
 });
 
 it("a store URL that names no store is refused with an example of one that does", async () => {

@@ -39,6 +39,7 @@ async function inference(ctx: Ctx, engine: Engine): Promise<void> {
   const run = await engine.start(billing, { id: "1", total: "2" });
   expectTypeOf(await run.result()).toEqualTypeOf<string>();
   await engine.start(plain);
+  expectTypeOf(await engine.run(plain)).toEqualTypeOf<number>();
   await run.signal(nudge);
 }
 

@@ -1,4 +1,6 @@
 /** The kernel's promises K1 to K4. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openDice } from "../../src/model/dice.ts";
 import { type Kernel, openKernel } from "../../src/testing/simulation/kernel.ts";
@@ -173,5 +175,12 @@ describe("kernel", () => {
     process.defer(() => thrown.push("next"));
     await kernel.run(() => false, 100);
     expect(thrown).toEqual(["p: Error: odd", "next"]);
+  });
+
+  it("runs in a browser: no Node, no clock, no dice of the machine", () => {
+    for (const file of ["kernel.ts", "trace-hash.ts"]) {
+      const text = readFileSync(join(import.meta.dirname, "../../src/testing/simulation", file), "utf8");
+      expect(text).not.toMatch(/from "node:|Date\.now|performance|Math\.random|setTimeout\(|setImmediate\(/);
+    }
   });
 });
