@@ -6,15 +6,17 @@ import { StepwellError } from "../model/errors.ts";
 import { type CallConfig, openChain } from "./chain.ts";
 import type { Deps } from "./deps.ts";
 import { type Execution, runName } from "./execution.ts";
-import { cancelledError } from "./inbox.ts";
 import { beginCall, type Call } from "./steps.ts";
 
-/** @throws StepwellError CTX_IN_STEP, CTX_AFTER_END, RUN_CANCELLED */
+/**
+ * A body that was cancelled or given back is not told: its calls never settle.
+ *
+ * @throws StepwellError CTX_IN_STEP, CTX_AFTER_END
+ */
 export function checkCaller(deps: Deps, exec: Execution): void {
   const step = deps.host.currentStep();
   if (step !== undefined) throw new StepwellError("CTX_IN_STEP", `ctx was used inside step code (${step}).`);
-  if (exec.cancel !== null) throw cancelledError(exec, exec.cancel);
-  if (exec.closed) {
+  if (exec.bodyEnded) {
     throw new StepwellError("CTX_AFTER_END", `ctx of ${runName(exec)} was used after its body had ended.`);
   }
 }

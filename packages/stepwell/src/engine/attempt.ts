@@ -34,7 +34,7 @@ export async function runAttempt(deps: Deps, call: StepCall, work: StepWork, att
   const startedMs = host.monotonicMs();
   exec.stepping.add(step);
   try {
-    const outcome = host.insideStep(stepLabel(exec, call.key), () => work(step.context));
+    const outcome = host.inside({ kind: "step", name: stepLabel(exec, call.key) }, () => work(step.context));
     const returned = await (call.config.timeoutMs === null ? outcome : timed(deps, step, call.config, outcome));
     const { text, value } = encode(returned, settings.limits);
     return { kind: "value", text, value, durationMs: host.monotonicMs() - startedMs };

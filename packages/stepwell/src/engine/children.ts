@@ -8,7 +8,7 @@ import { StepwellError } from "../model/errors.ts";
 import { type Failure, failureText, parseFailure, toFailure } from "../model/failure.ts";
 import type { InboxItem } from "../model/inbox.ts";
 import type { RunState } from "../model/run.ts";
-import type { ChildOutcome } from "../store/store.ts";
+import type { Ending } from "../model/transition.ts";
 import type { Deps } from "./deps.ts";
 import { type Execution, isGone, scheduleIdleCheck } from "./execution.ts";
 import { shapeFailure } from "./attempt.ts";
@@ -95,7 +95,7 @@ function awaitChild(deps: Deps, call: Call, child: ChildStart): void {
 }
 
 async function endAwaited(deps: Deps, call: Call, name: string, item: InboxItem): Promise<void> {
-  const { state, value } = JSON.parse(item.payload) as ChildOutcome;
+  const { state, value } = JSON.parse(item.payload) as Ending;
   if (state !== "completed") {
     await failCall(deps, call, childFailure(name, state, parseFailure(value)), item);
     return;

@@ -118,7 +118,8 @@ function collect(deps: Deps, exec: Execution): Promise<readonly string[]> {
 async function replayBody(deps: Deps, exec: Execution): Promise<void> {
   const ctx = openContext(deps, exec);
   try {
-    await deps.host.insideStep(undefined, () => exec.workflow.body(ctx, decode(exec.run.input) as never));
+    const place = { kind: "body", name: runName(exec) } as const;
+    await deps.host.inside(place, () => exec.workflow.body(ctx, decode(exec.run.input) as never));
   } catch {
     // The body fails as it did before; its outcome is stored already.
   }

@@ -107,13 +107,13 @@ function timeoutMs(signal: string, options: WaitForOptions): number | null {
 function showProgress(deps: Deps, exec: Execution, value: unknown): void {
   checkCaller(deps, exec);
   const { text } = encode(value, deps.settings.limits);
-  if (exec.live && exec.phase === "running") saveProgress(deps, exec, text);
+  if (exec.live && !exec.closed && exec.phase === "running") saveProgress(deps, exec, text);
 }
 
 function log(deps: Deps, exec: Execution, message: string, fields: Readonly<Record<string, unknown>>): void {
   checkCaller(deps, exec);
   const { text } = encode({ message, fields }, deps.settings.limits);
-  if (!exec.live) return;
+  if (!exec.live || exec.closed) return;
   if (exec.phase === "running") saveNote(deps, exec, "log", text);
   deps.log?.({ level: "info", message, run: runName(exec), fields });
 }

@@ -21,6 +21,8 @@ export type WorkerDoor = {
   readonly nudge: () => void;
   /** An inbox item was stored for a run: hand it over if the run is executed here, or have it claimed. */
   readonly receive: (posted: { readonly rowId: number; readonly item: InboxItem; readonly claimable: boolean }) => void;
+  /** Changes when the worker was declared dead and registered anew; null: this engine does not work. */
+  readonly workerId: () => number | null;
   /** False when the lease may have lapsed: then no step starts until it is renewed. */
   readonly leaseHeld: () => boolean;
   readonly leaseRenewed: () => Promise<void>;

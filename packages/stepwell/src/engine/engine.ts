@@ -17,7 +17,7 @@ import {
   type SignalOptions,
   toStatus,
 } from "./handle.ts";
-import type { Host } from "./host.ts";
+import type { Host, Place } from "./host.ts";
 import { openRegistry } from "./registry.ts";
 import { type EngineOptions, toConcurrency, toSettings, type WorkOptions } from "./settings.ts";
 import type { Signal } from "./signal.ts";
@@ -118,6 +118,7 @@ function workerDoor(seat: Seat): WorkerDoor {
     executes: (rowId) => seat.worker?.executes(rowId) ?? false,
     nudge: () => seat.worker?.nudge(),
     receive: (posted) => seat.worker?.receive(posted),
+    workerId: () => seat.worker?.workerId() ?? null,
     leaseHeld: () => seat.worker?.leaseHeld() ?? false,
     leaseRenewed: () => seat.worker?.leaseRenewed() ?? Promise.resolve(),
   };
@@ -191,15 +192,15 @@ async function listRuns(deps: Deps, filter: NonNullable<Parameters<Engine["list"
 async function startWorking(deps: Deps, seat: Seat, options: WorkOptions, close: () => Promise<void>): Promise<void> {
   const concurrency = toConcurrency({ concurrency: deps.settings.concurrency, ...options });
   if (seat.worker !== null) throw new StepwellError("OPTION_INVALID", "this engine works already.");
-  seat.undo.push(deps.host.catchStrays((step, thrown) => reportStray(deps, step, thrown)));
+  seat.undo.push(deps.host.catchStrays((place, thrown) => reportStray(deps, place, thrown)));
   if (options.drainOn !== undefined) {
     seat.undo.push(deps.host.onShutdown(options.drainOn, () => void close().then(() => deps.host.exit(0))));
   }
   seat.worker = await openWorker({ ...deps, settings: { ...deps.settings, concurrency } });
 }
 
-function reportStray(deps: Deps, step: string, thrown: unknown): void {
-  deps.log?.({ level: "warn", message: `step code let an error escape: ${String(thrown)}`, run: step });
+function reportStray(deps: Deps, place: Place, thrown: unknown): void {
+  deps.log?.({ level: "warn", message: `${place.kind} code let an error escape: ${String(thrown)}`, run: place.name });
 }
 
 async function closeEngine(deps: Deps, seat: Seat): Promise<void> {

@@ -8,7 +8,7 @@
 import { decode, encode } from "../model/json.ts";
 import { failureText, toFailure } from "../model/failure.ts";
 import { StepwellError } from "../model/errors.ts";
-import { decide, type Outcome, type Transition } from "../model/transition.ts";
+import { decide, type Outcome, toEnding, type Transition } from "../model/transition.ts";
 import type { WriteResult } from "../store/store.ts";
 import { cancelChildren } from "./children.ts";
 import { compensate, resumeCompensation, uncollected } from "./compensate.ts";
@@ -17,7 +17,6 @@ import type { Deps } from "./deps.ts";
 import { abortSteps, type Execution, isBusy, runName } from "./execution.ts";
 import { cancelRun } from "./inbox.ts";
 import { saveNote, saveTransition } from "./record.ts";
-import type { Ending } from "./watch.ts";
 
 /**
  * Carry a claimed run to its end, or until it is given back.
@@ -46,8 +45,8 @@ function runBody(deps: Deps, exec: Execution): Promise<Outcome> {
 async function followBody(deps: Deps, exec: Execution): Promise<Outcome> {
   try {
     const ctx = openContext(deps, exec);
-    const body = deps.host.insideStep(undefined, () => exec.workflow.body(ctx, decode(exec.run.input) as never));
-    const output = await body;
+    const place = { kind: "body", name: runName(exec) } as const;
+    const output = await deps.host.inside(place, () => exec.workflow.body(ctx, decode(exec.run.input) as never));
     return { kind: "returned", output: encode(output, deps.settings.limits).text };
   } catch (thrown) {
     return { kind: "threw", error: failureText(toFailure(thrown)) };
@@ -57,6 +56,7 @@ async function followBody(deps: Deps, exec: Execution): Promise<Outcome> {
 /** Settle what is under way, decide, record, tell. */
 async function finish(deps: Deps, exec: Execution, outcome: Outcome): Promise<Transition> {
   exec.closed = true;
+  exec.bodyEnded = outcome.kind === "returned" || outcome.kind === "threw";
   exec.finishing = true;
   if (exec.open.size > 0 || isBusy(exec)) await settleFloating(deps, exec, outcome);
   const standing = {
@@ -80,29 +80,12 @@ function applied(deps: Deps, exec: Execution, transition: Transition, result: Wr
   }
   exec.phase = "over";
   exec.cancelTimer?.();
-  exec.leave("over");
+  exec.leave(exec, "over");
   if (result.kind === "posted") deps.worker.receive(result);
   const ending = toEnding(transition);
   if (ending !== null) return deps.watchers.tellEnded(exec.run.rowId, ending);
   deps.watchers.tellLeft(exec.run.rowId);
   if (transition.kind === "release") deps.worker.nudge();
-}
-
-/** Null: the run has left this execution without having ended. */
-function toEnding(transition: Transition): Ending | null {
-  switch (transition.kind) {
-    case "complete":
-      return { state: "completed", value: transition.output };
-    case "fail":
-      return { state: "failed", value: transition.error };
-    case "cancel":
-      return { state: "cancelled", value: transition.error };
-    case "compensate":
-    case "park":
-    case "pause":
-    case "release":
-      return null;
-  }
 }
 
 /**

@@ -56,6 +56,9 @@ export type Compensation = {
   readonly undo: (step: StepContext) => unknown;
 };
 
+/** Why an execution gives its slot up. */
+export type Left = "parked" | "over" | "lost";
+
 /** An outcome on its way to the body. */
 export type Delivery = { readonly seq: number; readonly settle: () => void };
 
@@ -86,8 +89,10 @@ export type Execution = {
   cancel: InboxItem | null;
   /** True while the body only replays to hand over its compensations: what is not recorded never settles. */
   collecting: boolean;
-  /** True once the body's outcome is decided; later ctx calls are refused. */
+  /** True once the body's outcome is decided, by its end or over its head: it hears nothing more. */
   closed: boolean;
+  /** True once the body has returned or thrown; later ctx calls are its mistake. */
+  bodyEnded: boolean;
   /** True while the run's next transition is being settled: it neither parks nor drains then. */
   finishing: boolean;
   draining: boolean;
@@ -108,7 +113,7 @@ export type Execution = {
   /** Ends the current stretch (body or compensation) with this outcome; the first one counts. */
   stop: (outcome: Outcome) => void;
   /** Tells the worker that the slot is free. */
-  readonly leave: (how: "parked" | "over" | "lost") => void;
+  readonly leave: (exec: Execution, how: Left) => void;
   /** Called when nothing is under way any more, for those who wait for that. */
   onQuiet: (() => void) | null;
   /** Decides in a macrotask whether the run parks, see idle.ts. */
@@ -145,6 +150,7 @@ export function newExecution(
     cancel: null,
     collecting: false,
     closed: false,
+    bodyEnded: false,
     finishing: false,
     draining: false,
     live: memory === null,
@@ -216,5 +222,5 @@ export function loseExecution(exec: Execution, error: unknown): void {
   exec.held = [];
   exec.deliveries = [];
   abortSteps(exec, "lost", error);
-  if (heldSlot) exec.leave("lost");
+  if (heldSlot) exec.leave(exec, "lost");
 }

@@ -8,11 +8,11 @@ import { parseFailure, toError } from "../model/failure.ts";
 import type { NewInboxItem } from "../model/inbox.ts";
 import { isTerminal, type Run, type RunState, type Wait } from "../model/run.ts";
 import { issuesText, validate } from "../model/schema.ts";
+import type { Ending } from "../model/transition.ts";
 import type { HistoryEvent } from "../model/history.ts";
 import type { RunRef } from "../store/store.ts";
 import type { Deps } from "./deps.ts";
 import type { Signal } from "./signal.ts";
-import type { Ending } from "./watch.ts";
 
 /** How a run ended. */
 export type RunOutcome<O> =
@@ -191,7 +191,7 @@ async function awaitEnd(deps: Deps, ref: RunRef, knownRowId: number | null): Pro
     const look = async (): Promise<void> => {
       polling = true;
       try {
-        const ending = toEnding(await getRun(deps, ref));
+        const ending = endingOf(await getRun(deps, ref));
         if (ending !== null) return done(() => resolve(ending));
         poll();
       } catch (error) {
@@ -212,7 +212,7 @@ async function awaitEnd(deps: Deps, ref: RunRef, knownRowId: number | null): Pro
 /** Faults of the store that pass; whoever waits for a run need not hear of them. */
 const PASSING: ReadonlySet<string> = new Set(["STORE_BUSY", "STORE_FULL", "STORE_FAILED", "STORE_OUTCOME_UNKNOWN"]);
 
-function toEnding(run: Run): Ending | null {
+function endingOf(run: Run): Ending | null {
   if (!isTerminal(run.state)) return null;
   return { state: run.state, value: (run.state === "completed" ? run.output : run.error) ?? "null" };
 }

@@ -12,6 +12,9 @@ import { hostname } from "node:os";
 import { uuidv7 } from "uuidv7";
 import type { WorkerProcess } from "../store/store.ts";
 
+/** Whose code is running. `name` is the run's, with the step's key where it is a step. */
+export type Place = { readonly kind: "body" | "step"; readonly name: string };
+
 /** Everything impure that the engine needs. */
 export type Host = {
   /** Epoch milliseconds; never runs backwards. */
@@ -28,18 +31,19 @@ export type Host = {
   readonly timer: (ms: number, task: () => void) => () => void;
   /** 22 characters that identify a text (128 bits of SHA-256, base64url). */
   readonly hash: (text: string) => string;
-  /** Which step code is running, if any: set for all that `work` starts, also across awaits. */
-  readonly insideStep: <T>(label: string | undefined, work: () => T) => T;
+  /** Mark `work`, and all that it starts, also across awaits, as code of this step or body. */
+  readonly inside: <T>(place: Place, work: () => T) => T;
+  /** Name of the step whose code is running, if any. */
   readonly currentStep: () => string | undefined;
   /** This process, for the worker registry. */
   readonly describeProcess: () => WorkerProcess;
   /** True when that process has provably ended; false when it lives, or runs where this host cannot look. */
   readonly isGone: (worker: WorkerProcess) => boolean;
   /**
-   * Call `report` for errors that step code lets escape after it has ended, instead of letting them end the process.
+   * Call `report` for errors that the code of a step or a body lets escape, instead of letting them end the process.
    * Returns the undoing.
    */
-  readonly catchStrays: (report: (step: string, thrown: unknown) => void) => () => void;
+  readonly catchStrays: (report: (place: Place, thrown: unknown) => void) => () => void;
   /** Call `first` on the first of these signals; a second one ends the process at once. Returns the undoing. */
   readonly onShutdown: (signals: readonly string[], first: () => void) => () => void;
   readonly exit: (code: number) => void;
@@ -47,24 +51,28 @@ export type Host = {
 
 /** The host of a real process. */
 export function openHost(): Host {
-  const scope = new AsyncLocalStorage<string | undefined>();
+  const scope = new AsyncLocalStorage<Place | undefined>();
   let lastMs = 0;
   return {
     nowMs: () => (lastMs = Math.max(lastMs, Date.now())),
     monotonicMs: () => performance.now(),
     random: () => Math.random(),
     freshId: () => uuidv7(),
-    defer: (task) => void setImmediate(task),
-    timer: startTimer,
+    defer: (task) => void setImmediate(() => scope.run(undefined, task)),
+    timer: (ms, task) => startTimer(ms, () => scope.run(undefined, task)),
     hash: (text) => createHash("sha256").update(text).digest("base64url").slice(0, 22),
-    insideStep: (label, work) => scope.run(label, work),
-    currentStep: () => scope.getStore(),
+    inside: (place, work) => scope.run(place, work),
+    currentStep: () => stepOf(scope.getStore()),
     describeProcess,
     isGone,
     catchStrays: (report) => catchStrays(() => scope.getStore(), report),
     onShutdown,
     exit: (code) => process.exit(code),
   };
+}
+
+function stepOf(place: Place | undefined): string | undefined {
+  return place?.kind === "step" ? place.name : undefined;
 }
 
 /** Longest delay that Node's timers take; longer ones are chained. */
@@ -129,16 +137,17 @@ function readLink(path: string): string | null {
 }
 
 /**
- * Node ends the process for an error that nobody handles. One that began in step code is the run's, not the process's:
- * it is reported and swallowed. Any other keeps Node's behaviour: with no other listener, print and exit with code 1.
+ * Node ends the process for an error that nobody handles. One that began in the code of a step or a body is the run's,
+ * not the process's: it is reported and swallowed. Any other keeps Node's behaviour: with no other listener, print and
+ * exit with code 1.
  */
 function catchStrays(
-  currentStep: () => string | undefined,
-  report: (step: string, thrown: unknown) => void,
+  currentPlace: () => Place | undefined,
+  report: (place: Place, thrown: unknown) => void,
 ): () => void {
   const caught = (event: "uncaughtException" | "unhandledRejection") => (thrown: unknown) => {
-    const step = currentStep();
-    if (step !== undefined) return report(step, thrown);
+    const place = currentPlace();
+    if (place !== undefined) return report(place, thrown);
     if (process.listenerCount(event) > 1) return;
     console.error(thrown);
     process.exit(1);

@@ -26,7 +26,8 @@ import { saveTransition } from "./record.ts";
 export function checkIdle(deps: Deps, exec: Execution): void {
   exec.cancelTimer?.();
   exec.cancelTimer = null;
-  if (isBusy(exec) || exec.finishing || fireDue(deps, exec)) return;
+  if (isBusy(exec) || exec.finishing) return;
+  if (fireDue(deps, exec)) return scheduleIdleCheck(deps.host, exec);
   const idle = exec.waits.size > 0 && exec.open.size === exec.waits.size && exec.held.length === 0;
   const dueInMs = nextDueInMs(deps, exec);
   if (idle && (exec.draining || dueInMs === null || dueInMs > deps.settings.hotWaitMs)) {
@@ -94,7 +95,7 @@ async function park(deps: Deps, exec: Execution): Promise<void> {
   if (exec.phase !== "parking") return;
   if (result.kind === "unseen") return stayAwake(deps, exec);
   exec.phase = "parked";
-  exec.leave("parked");
+  exec.leave(exec, "parked");
   if (exec.held.length > 0) wakeRun(deps, exec);
 }
 

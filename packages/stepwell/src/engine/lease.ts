@@ -11,6 +11,9 @@
  */
 import type { Deps } from "./deps.ts";
 
+/** Pause between two looks for lapsed leases at least. */
+const LOOK_MS_MIN = 100;
+
 /** A registered worker. */
 export type Lease = {
   /** This worker's id; changes when it was declared dead and registered anew. */
@@ -33,6 +36,8 @@ export type LeaseEvents = {
 };
 
 type State = {
+  /** Withdraws the look that is planned for the moment when the next lease of another worker lapses. */
+  cancelLook: () => void;
   workerId: number;
   renewedAtMs: number;
   dropped: boolean;
@@ -53,6 +58,7 @@ export async function openLease(deps: Omit<Deps, "worker">, events: LeaseEvents)
     stopped: false,
     waiters: [],
     cancel: () => {},
+    cancelLook: () => {},
   };
   await takeOver(deps, state, events);
   scheduleRenewal(deps, state, events);
@@ -63,6 +69,7 @@ export async function openLease(deps: Omit<Deps, "worker">, events: LeaseEvents)
     stop: () => {
       state.stopped = true;
       state.cancel();
+      state.cancelLook();
     },
   };
 }
@@ -107,17 +114,31 @@ async function registerAnew(deps: Omit<Deps, "worker">, state: State, events: Le
   state.workerId = await store.registerWorker(host.describeProcess(), settings.leaseMs, host.nowMs());
 }
 
-/** Bury workers that are gone or lapsed, then free what they held. */
+/** Bury workers that are gone or lapsed, free what they held, and plan to look again when the next lease lapses. */
 async function takeOver(deps: Omit<Deps, "worker">, state: State, events: LeaseEvents): Promise<void> {
   const { host, store } = deps;
   let freed = 0;
+  let nextLapseMs = Infinity;
   for (const worker of await store.listWorkers()) {
     if (worker.workerId === state.workerId) continue;
     const dead =
       worker.state === "dead" || (await store.buryWorker(worker.workerId, host.isGone(worker), host.nowMs()));
+    if (!dead) nextLapseMs = Math.min(nextLapseMs, worker.leaseUntilMs);
     if (!dead) continue;
     freed += await store.releaseRuns(worker.workerId, host.nowMs());
     await store.retireWorker(worker.workerId);
   }
   if (freed > 0) events.freed();
+  planLook(deps, state, events, nextLapseMs - host.nowMs());
+}
+
+/** Renewals look anyway; a lease that lapses before the next one has a look of its own (P9). */
+function planLook(deps: Omit<Deps, "worker">, state: State, events: LeaseEvents, lapsesInMs: number): void {
+  state.cancelLook();
+  if (state.stopped || lapsesInMs > deps.settings.leaseMs / 3) return;
+  state.cancelLook = deps.host.timer(Math.max(LOOK_MS_MIN, lapsesInMs + 1), () => {
+    takeOver(deps, state, events).catch((error: unknown) => {
+      deps.log?.({ level: "warn", message: `dead workers could not be looked for: ${String(error)}` });
+    });
+  });
 }

@@ -15,9 +15,9 @@ import { type AttemptEnd, runAttempt, shapeFailure, type StepWork } from "./atte
 import type { CallConfig } from "./chain.ts";
 import { queueDelivery } from "./delivery.ts";
 import type { Deps } from "./deps.ts";
-import { type Execution, isGone, runName, scheduleIdleCheck } from "./execution.ts";
+import { type Execution, isGone, loseExecution, runName, scheduleIdleCheck } from "./execution.ts";
 import { holdCall } from "./idle.ts";
-import { nextSeq, saveAttempt, saveCheckpoint } from "./record.ts";
+import { leaseLost, nextSeq, saveAttempt, saveCheckpoint } from "./record.ts";
 
 /** A durable call of a body (or a compensation), under way. */
 export type Call = {
@@ -82,7 +82,7 @@ async function tryUntilEnded(deps: Deps, call: Call, work: StepWork): Promise<vo
   let attempt = (earlier?.attempt ?? 0) + 1;
   if (earlier !== undefined) await retryIsDue(deps, exec, call.key, earlier.dueAtMs);
   for (;;) {
-    if (!deps.worker.leaseHeld()) await deps.worker.leaseRenewed();
+    if (!(await holdsLease(deps, exec))) return loseExecution(exec, leaseLost(exec));
     if (exec.phase !== "running" || isUnheard(call) || isGivenUp(call)) return;
     const end = await runAttempt(deps, call, work, attempt);
     if (isGivenUp(call)) return;
@@ -93,6 +93,13 @@ async function tryUntilEnded(deps: Deps, call: Call, work: StepWork): Promise<vo
     if (ended !== null) return endCall(deps, call, ended);
     attempt += 1;
   }
+}
+
+/** L1: no step starts while the lease is in doubt, and none under the id of a worker that was declared dead. */
+async function holdsLease(deps: Deps, exec: Execution): Promise<boolean> {
+  const { workerId } = exec.owner;
+  if (deps.worker.workerId() === workerId && !deps.worker.leaseHeld()) await deps.worker.leaseRenewed();
+  return deps.worker.workerId() === workerId;
 }
 
 /** A body whose outcome is decided, by its end or by a cancel, is left where it stands: it hears nothing more. */
@@ -128,7 +135,7 @@ async function judge(
     durationMs,
     dueInMs: next.dueInMs,
   });
-  await retryIsDue(deps, call.exec, call.key, dueAtMs);
+  if (!isGivenUp(call)) await retryIsDue(deps, call.exec, call.key, dueAtMs);
   return null;
 }
 

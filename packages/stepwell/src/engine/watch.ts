@@ -3,10 +3,7 @@
  * them at once. One that leaves it, parked or lost, may end elsewhere: they are told
  * so, and ask the store from then on.
  */
-import type { TerminalState } from "../model/run.ts";
-
-/** How a run ended; `value` is the encoded output or the stored Failure. */
-export type Ending = { readonly state: TerminalState; readonly value: string };
+import type { Ending } from "../model/transition.ts";
 
 /** `ended` is called once and is the last call; `left` whenever the run is no longer executed here. */
 export type Watcher = { readonly ended: (ending: Ending) => void; readonly left: () => void };

@@ -10,7 +10,7 @@ import type { InboxItem } from "../model/inbox.ts";
 import type { Claim, Memory } from "../store/store.ts";
 import type { Deps, WorkerDoor } from "./deps.ts";
 import { executeRun } from "./execute.ts";
-import { type Execution, loseExecution, newExecution, runName, scheduleIdleCheck } from "./execution.ts";
+import { type Execution, type Left, loseExecution, newExecution, runName, scheduleIdleCheck } from "./execution.ts";
 import { checkIdle, continueExecution } from "./idle.ts";
 import { readInbox, receiveItem } from "./inbox.ts";
 import { openLease, type Lease } from "./lease.ts";
@@ -86,6 +86,7 @@ export async function openWorker(deps: Deps): Promise<Worker> {
     executes: (rowId) => state.executing.has(rowId),
     nudge,
     receive: (posted) => receive(deps, state, nudge, posted),
+    workerId: lease.workerId,
     leaseHeld: lease.held,
     leaseRenewed: lease.renewed,
     drain: (graceMs) => drain(deps, state, graceMs),
@@ -197,7 +198,7 @@ async function startExecution(deps: Deps, state: State, claim: Claim): Promise<v
   const workflow = deps.registry.findFor(run);
   if (workflow === null) return;
   const hooks = {
-    leave: (how: "parked" | "over" | "lost") => leave(deps, state, run.rowId, how),
+    leave: (exec: Execution, how: Left) => leave(deps, state, exec, how),
     checkIdle: (exec: Execution) => checkIdle(deps, exec),
   };
   const loading = { posted: false };
@@ -251,11 +252,13 @@ function follow(deps: Deps, exec: Execution, execution: Promise<void>): void {
   });
 }
 
-function leave(deps: Deps, state: State, rowId: number, how: "parked" | "over" | "lost"): void {
-  const exec = state.executing.get(rowId);
-  state.executing.delete(rowId);
-  if (exec !== undefined && how === "parked") linger(deps, state, exec);
-  if (exec !== undefined && how === "lost") giveBack(deps, exec);
+/** A later execution of the same run may sit in the slot already: only its own is freed. */
+function leave(deps: Deps, state: State, exec: Execution, how: Left): void {
+  const { rowId } = exec.run;
+  const current = state.executing.get(rowId) === exec;
+  if (current) state.executing.delete(rowId);
+  if (current && how === "parked") linger(deps, state, exec);
+  if (how === "lost") giveBack(deps, exec);
   if (how !== "over") deps.watchers.tellLeft(rowId);
   if (isEmpty(state)) state.onEmpty?.();
   if (state.nudged) deps.worker.nudge();

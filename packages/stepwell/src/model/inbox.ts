@@ -10,7 +10,7 @@ export type InboxItem = {
   readonly kind: "signal" | "child" | "cancel";
   /** Signal name; key of the step that awaits the child; empty for a cancel. */
   readonly name: string;
-  /** Encoded signal payload; stored ChildOutcome; encoded reason of a cancel. */
+  /** Encoded signal payload; a child's Ending in JSON; encoded reason of a cancel. */
   readonly payload: string;
   readonly actor: string;
   readonly atMs: number;

@@ -9,7 +9,7 @@
  *        │              │  └────▸ compensating ─▸ failed, cancelled
  *        └── waiting ◂──┘           (paused: a replay or a compensation cannot go on)
  */
-import type { Wait } from "./run.ts";
+import type { TerminalState, Wait } from "./run.ts";
 
 /** How the execution of a claimed run stopped. `error` and `output` are encoded. */
 export type Outcome =
@@ -93,4 +93,24 @@ function earliest(waits: readonly Wait[]): number | null {
     if (wait.dueAtMs !== null && (dueAtMs === null || wait.dueAtMs < dueAtMs)) dueAtMs = wait.dueAtMs;
   }
   return dueAtMs;
+}
+
+/** How a run ended; `value` is the encoded output, or the stored Failure. The parent's inbox holds it of a child. */
+export type Ending = { readonly state: TerminalState; readonly value: string };
+
+/** The end that a transition brings; null: the run goes on. */
+export function toEnding(transition: Transition): Ending | null {
+  switch (transition.kind) {
+    case "complete":
+      return { state: "completed", value: transition.output };
+    case "fail":
+      return { state: "failed", value: transition.error };
+    case "cancel":
+      return { state: "cancelled", value: transition.error };
+    case "compensate":
+    case "park":
+    case "pause":
+    case "release":
+      return null;
+  }
 }

@@ -51,7 +51,7 @@ export type Write =
    * `seq`: its history number (a park has none of its own: the last one used). An end is told by the run's row;
    * `compensate`, `pause` and `release` store a note of that number. `consumes`: the cancel request that caused it,
    * consumed as `seq - 1`.
-   * `parent`: of the run; the end of an awaited child is posted to that run's inbox with a stored ChildOutcome.
+   * `parent`: of the run; the end of an awaited child is posted to that run's inbox as an Ending, in JSON.
    */
   | {
       readonly kind: "transition";
@@ -73,9 +73,6 @@ export type Write =
   | { readonly kind: "post"; readonly to: RunRef; readonly item: NewInboxItem }
   /** The body of a parked run moved by itself: make it due now, if nobody took it since `fence`. */
   | { readonly kind: "wake"; readonly rowId: number; readonly fence: number };
-
-/** What a parent's inbox holds of an ended child: `value` is the output or the stored Failure. Stored as plain JSON. */
-export type ChildOutcome = { readonly state: "completed" | "failed" | "cancelled"; readonly value: string };
 
 /** A run by its public name: namespace, workflow name, id. */
 export type RunRef = { readonly namespace: string; readonly name: string; readonly id: string };

@@ -19,7 +19,7 @@ const FOLDER = mkdtempSync(join(tmpdir(), "stepwell-kill-"));
 afterAll(() => rmSync(FOLDER, { recursive: true, force: true }));
 
 /** Kills per test; after them the child is left alone. */
-const KILLS = 12;
+const KILLS = 20;
 const LAST_START_MS_MAX = 30_000;
 const TEST_MS_MAX = 90_000;
 

@@ -3,8 +3,8 @@
  * belongs to it in the same transaction: the note, the consumed item, the parent's inbox.
  */
 import type { Owner, RunState } from "../../model/run.ts";
-import type { Transition } from "../../model/transition.ts";
-import type { ChildOutcome, Write, WriteResult } from "../store.ts";
+import { type Ending, toEnding, type Transition } from "../../model/transition.ts";
+import type { Write, WriteResult } from "../store.ts";
 import { type Batch, findLastHeld, isAlive, STALE } from "./batch.ts";
 import { deliver, findDelivered } from "./inbox.ts";
 
@@ -29,7 +29,7 @@ export function applyTransition(batch: Batch, write: TransitionWrite): WriteResu
   if (!changeRun(batch, write)) return answerUnchanged(batch, write);
   if (write.consumes !== null) batch.sql.consumeItem.run(seq - 1, owner.rowId, write.consumes);
   saveItsNote(batch, write);
-  const outcome = parent?.awaited === true ? childOutcome(transition) : null;
+  const outcome = parent?.awaited === true ? toEnding(transition) : null;
   return outcome === null ? batch.stored : tellParent(batch, write, outcome);
 }
 
@@ -89,30 +89,14 @@ function noteOfError(error: string): string {
   return `{"error":${error}}`;
 }
 
-function childOutcome(transition: Transition): ChildOutcome | null {
-  switch (transition.kind) {
-    case "complete":
-      return { state: "completed", value: transition.output };
-    case "fail":
-      return { state: "failed", value: transition.error };
-    case "cancel":
-      return { state: "cancelled", value: transition.error };
-    case "compensate":
-    case "park":
-    case "pause":
-    case "release":
-      return null;
-  }
-}
-
 /** A parent that has ended, or is gone, needs no telling. */
-function tellParent(batch: Batch, { owner, parent }: TransitionWrite, outcome: ChildOutcome): WriteResult {
+function tellParent(batch: Batch, { owner, parent }: TransitionWrite, ending: Ending): WriteResult {
   if (parent === null) return batch.stored;
   const publicId = String(batch.sql.findPublicId.get(owner.rowId)?.["public_id"]);
   const posted = deliver(batch, parent.rowId, {
     kind: "child",
     name: parent.key,
-    payload: JSON.stringify(outcome),
+    payload: JSON.stringify(ending),
     actor: `run:${publicId}`,
     operationId: operationOf(owner),
   });

@@ -6,7 +6,7 @@
  * they share its wall clock, which may jump, and can see that one of them is gone.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Host } from "../../engine/host.ts";
+import type { Host, Place } from "../../engine/host.ts";
 import type { Dice } from "../../model/dice.ts";
 import type { WorkerProcess } from "../../store/store.ts";
 import type { Kernel, Process } from "./kernel.ts";
@@ -24,7 +24,7 @@ export type Machine = {
   /** Every process so far, by pid. */
   readonly processes: Map<number, Process>;
   /** Which step code is running; one storage serves all processes. */
-  readonly scope: AsyncLocalStorage<string | undefined>;
+  readonly scope: AsyncLocalStorage<Place | undefined>;
 };
 
 /** Where the wall clock of every simulation begins: 2026-01-01T00:00:00Z. */
@@ -63,8 +63,8 @@ export function openSimulatedHost(machine: Machine, process: Process, dice: Dice
     defer: (task) => process.defer(AsyncLocalStorage.bind(task)),
     timer: (ms, task) => process.timer(ms, AsyncLocalStorage.bind(task)),
     hash: shortHash,
-    insideStep: (label, work) => scope.run(label, work),
-    currentStep: () => scope.getStore(),
+    inside: (place, work) => scope.run(place, work),
+    currentStep: () => (scope.getStore()?.kind === "step" ? scope.getStore()?.name : undefined),
     describeProcess: () => describeProcess(process, pid, bootId),
     isGone: (worker) => worker.bootId === bootId && machine.processes.get(worker.pid)?.isAlive() === false,
     catchStrays: () => () => {},
