@@ -68,6 +68,8 @@ export type Execution = {
   run: Run;
   owner: Owner;
   phase: Phase;
+  /** What the store's clock said last, and the host's monotonic clock when we heard of it. */
+  clock: { readonly storeMs: number; readonly monotonicMs: number };
   /** Last history number used (E2). */
   seq: number;
   /** Checkpoints that the body has not asked for yet. */
@@ -136,6 +138,7 @@ export function newExecution(
     run,
     owner: { rowId: run.rowId, workerId: run.workerId ?? 0, fence: run.fence },
     phase: "running",
+    clock: { storeMs: claim.nowMs, monotonicMs: Infinity },
     seq: memory?.lastSeq ?? run.historySeq,
     recorded: memory === null ? NOTHING : new Map(memory.checkpoints.map((checkpoint) => [checkpoint.key, checkpoint])),
     attempts: memory === null ? NOTHING : new Map(memory.attempts.map((attempt) => [attempt.key, attempt])),
@@ -171,6 +174,16 @@ export function newExecution(
 /** The run's public name, for messages and the log. */
 export function runName(exec: Execution): string {
   return `${exec.run.namespace}/${exec.run.name} ${exec.run.id}`;
+}
+
+/** Take note of the store's clock. */
+export function observeClock(host: Host, exec: Execution, storeMs: number): void {
+  exec.clock = { storeMs, monotonicMs: host.monotonicMs() };
+}
+
+/** The store's clock has passed at least this moment: what it said last, and the time since. Timers go by it (P7). */
+export function storeNowMs(host: Host, exec: Execution): number {
+  return exec.clock.storeMs + Math.max(0, host.monotonicMs() - exec.clock.monotonicMs);
 }
 
 /** True once nothing may be written any more; asked after every await, since the claim can go meanwhile. */

@@ -15,9 +15,11 @@ import {
   isBusy,
   isGone,
   loseExecution,
+  observeClock,
   type PendingWait,
   releaseHeld,
   scheduleIdleCheck,
+  storeNowMs,
 } from "./execution.ts";
 import { readInbox } from "./inbox.ts";
 import { saveTransition } from "./record.ts";
@@ -50,6 +52,7 @@ export async function continueExecution(deps: Deps, exec: Execution, claim: Clai
   exec.run = claim.run;
   exec.owner = { rowId: claim.run.rowId, workerId: claim.run.workerId ?? 0, fence: claim.run.fence };
   exec.phase = "running";
+  observeClock(deps.host, exec, claim.nowMs);
   if (claim.run.inboxSeq > exec.inboxSeen) await readInbox(deps, exec);
   releaseHeld(exec);
   scheduleIdleCheck(deps.host, exec);
@@ -57,7 +60,7 @@ export async function continueExecution(deps: Deps, exec: Execution, claim: Clai
 
 /** @returns whether a wait was due; firing it makes the run busy again */
 function fireDue(deps: Deps, exec: Execution): boolean {
-  const nowMs = deps.host.nowMs();
+  const nowMs = storeNowMs(deps.host, exec);
   const due = [...exec.waits.values()].filter((wait) => wait.dueAtMs !== null && wait.dueAtMs <= nowMs);
   const signals = due.filter((wait) => wait.kind === "signal");
   for (const wait of due) if (wait.kind !== "signal") fireWait(exec, wait);
@@ -82,7 +85,7 @@ function fireWait(exec: Execution, wait: PendingWait): void {
 function nextDueInMs(deps: Deps, exec: Execution): number | null {
   let dueAtMs = Infinity;
   for (const wait of exec.waits.values()) dueAtMs = Math.min(dueAtMs, wait.dueAtMs ?? Infinity);
-  return dueAtMs === Infinity ? null : Math.max(0, dueAtMs - deps.host.nowMs());
+  return dueAtMs === Infinity ? null : Math.max(0, dueAtMs - storeNowMs(deps.host, exec));
 }
 
 /** Refused when the inbox holds more than was seen: then the run stays hot and reads it (P6). */

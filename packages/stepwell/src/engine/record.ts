@@ -13,7 +13,7 @@ import type { Transition } from "../model/transition.ts";
 import type { Write, WriteResult } from "../store/store.ts";
 import { deliverFresh, quieten } from "./delivery.ts";
 import type { Deps } from "./deps.ts";
-import { type Execution, isGone, loseExecution, runName } from "./execution.ts";
+import { type Execution, isGone, loseExecution, observeClock, runName } from "./execution.ts";
 
 /** The next history number; one more is left out for the consumption of an inbox item. */
 export function nextSeq(exec: Execution, consumes: InboxItem | null): number {
@@ -42,7 +42,9 @@ export function saveAttempt(
 ): void {
   const stored = { ...attempt, seq: nextSeq(exec, null), dueAtMs: null };
   submit(deps, exec, { kind: "attempt", owner: exec.owner, attempt: stored, dueInMs }, (result) => {
-    saved(momentOf(result) + dueInMs);
+    const atMs = momentOf(result);
+    observeClock(deps.host, exec, atMs);
+    saved(atMs + dueInMs);
     quieten(deps, exec);
   });
 }

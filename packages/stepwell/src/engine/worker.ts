@@ -10,7 +10,16 @@ import type { InboxItem } from "../model/inbox.ts";
 import type { Claim, Memory } from "../store/store.ts";
 import type { Deps, WorkerDoor } from "./deps.ts";
 import { executeRun } from "./execute.ts";
-import { type Execution, type Left, loseExecution, newExecution, runName, scheduleIdleCheck } from "./execution.ts";
+import {
+  type Execution,
+  type Left,
+  loseExecution,
+  newExecution,
+  observeClock,
+  runName,
+  scheduleIdleCheck,
+  storeNowMs,
+} from "./execution.ts";
 import { checkIdle, continueExecution } from "./idle.ts";
 import { readInbox, receiveItem } from "./inbox.ts";
 import { openLease, type Lease } from "./lease.ts";
@@ -206,6 +215,7 @@ async function startExecution(deps: Deps, state: State, claim: Claim): Promise<v
   const memory = remembers ? await load(deps, state, run.rowId, loading) : null;
   const exec = newExecution(workflow, claim, memory, hooks);
   exec.draining = state.draining;
+  observeClock(deps.host, exec, claim.nowMs);
   state.executing.set(run.rowId, exec);
   follow(deps, exec, execute(deps, state, exec));
   if (loading.posted) follow(deps, exec, readInbox(deps, exec));
@@ -238,7 +248,7 @@ async function patiently<T>(deps: Deps, read: () => Promise<T>): Promise<T> {
 async function execute(deps: Deps, state: State, exec: Execution): Promise<void> {
   if ((await executeRun(deps, exec)) === "done") return;
   exec.phase = "lost";
-  await startExecution(deps, state, { run: exec.run, nowMs: deps.host.nowMs() });
+  await startExecution(deps, state, { run: exec.run, nowMs: storeNowMs(deps.host, exec) });
 }
 
 /**
