@@ -98,7 +98,7 @@ async function tryUntilEnded(deps: Deps, call: Call, work: StepWork): Promise<vo
 /** L1: no step starts while the lease is in doubt, and none under the id of a worker that was declared dead. */
 async function holdsLease(deps: Deps, exec: Execution): Promise<boolean> {
   const { workerId } = exec.owner;
-  if (deps.worker.workerId() === workerId && !deps.worker.leaseHeld()) await deps.worker.leaseRenewed();
+  while (deps.worker.workerId() === workerId && !deps.worker.leaseHeld()) await deps.worker.leaseRenewed();
   return deps.worker.workerId() === workerId;
 }
 
