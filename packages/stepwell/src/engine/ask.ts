@@ -35,5 +35,6 @@ export function openCall(
   exec: Execution,
   call: Pick<Call, "key" | "kind" | "perform"> & { readonly config: CallConfig },
 ): Promise<unknown> {
-  return openChain(call.config, (resolve, reject) => beginCall(deps, { ...call, exec, resolve, reject }));
+  const { key, kind, config, perform } = call;
+  return openChain(config, (resolve, reject) => beginCall(deps, { exec, key, kind, config, resolve, reject, perform }));
 }

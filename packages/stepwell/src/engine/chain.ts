@@ -4,7 +4,7 @@
  * `fallback`, `settle`), after which configuration is gone from the type.
  *
  * The call begins in the next microtask; configuring it later throws. An internal
- * no-op catch keeps a failed call that nobody awaits from ending the process.
+ * no-op catch, added when a call fails, keeps one that nobody awaits from ending the process.
  */
 import { parseDuration, type Duration } from "../model/duration.ts";
 import { StepwellError } from "../model/errors.ts";
@@ -55,7 +55,7 @@ export type CallConfig = {
   retry: RetryPolicy;
   timeoutMs: number | null;
   compensate: { readonly undo: (...args: never[]) => unknown; readonly retry: RetryPolicy } | null;
-  readonly onError: ErrorHandlers[];
+  onError: readonly ErrorHandlers[];
   fallback: ((error: StepError) => unknown) | null;
   settled: boolean;
   begun: boolean;
@@ -72,8 +72,19 @@ export const COMPENSATION_RETRY: RetryPolicy = {
 
 /** A fresh configuration. `where` names the call in errors. */
 export function newCallConfig(where: string, retry: RetryPolicy, timeoutMs: number | null): CallConfig {
-  return { where, retry, timeoutMs, compensate: null, onError: [], fallback: null, settled: false, begun: false };
+  return {
+    where,
+    retry,
+    timeoutMs,
+    compensate: null,
+    onError: NO_HANDLERS,
+    fallback: null,
+    settled: false,
+    begun: false,
+  };
 }
+
+const NO_HANDLERS: readonly ErrorHandlers[] = [];
 
 const CONFIG = Symbol("stepwell.config");
 
@@ -86,18 +97,18 @@ export function openChain(
   config: CallConfig,
   begin: (resolve: (value: unknown) => void, reject: (error: unknown) => void) => void,
 ): Promise<unknown> {
-  let ends: [resolve: (value: unknown) => void, reject: (error: unknown) => void];
   const promise = new Promise<unknown>((resolve, reject) => {
-    ends = [resolve, reject];
+    const refuse = (error: unknown): void => {
+      promise.then(undefined, ignore);
+      reject(error);
+    };
+    void READY.then(() => {
+      config.begun = true;
+      begin(resolve, refuse);
+    });
   });
-  Object.setPrototypeOf(promise, CHAIN);
   (promise as unknown as Configured)[CONFIG] = config;
-  promise.then(undefined, ignore);
-  void READY.then(() => {
-    config.begun = true;
-    begin(...ends);
-  });
-  return promise;
+  return Object.setPrototypeOf(promise, CHAIN) as Promise<unknown>;
 }
 
 type Configured = { [CONFIG]: CallConfig };
@@ -116,7 +127,9 @@ const CHAIN = Object.create(Promise.prototype, {
   compensate: method((config, undo: (...args: never[]) => unknown, retry?: RetryOptions) => {
     config.compensate = { undo, retry: parseRetry(retry ?? {}, COMPENSATION_RETRY, config.where) };
   }),
-  onError: method((config, handlers: ErrorHandlers) => void config.onError.push(handlers)),
+  onError: method((config, handlers: ErrorHandlers) => {
+    config.onError = [...config.onError, handlers];
+  }),
   fallback: method((config, make: (error: StepError) => unknown) => {
     config.fallback = make;
   }),

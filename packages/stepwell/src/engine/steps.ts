@@ -82,7 +82,7 @@ async function tryUntilEnded(deps: Deps, call: Call, work: StepWork): Promise<vo
   let attempt = (earlier?.attempt ?? 0) + 1;
   if (earlier !== undefined) await retryIsDue(deps, exec, call.key, earlier.dueAtMs);
   for (;;) {
-    if (!(await holdsLease(deps, exec))) return loseExecution(exec, leaseLost(exec));
+    if (!holdsLease(deps, exec) && !(await regainsLease(deps, exec))) return loseExecution(exec, leaseLost(exec));
     if (exec.phase !== "running" || isUnheard(call) || isGivenUp(call)) return;
     const end = await runAttempt(deps, call, work, attempt);
     if (isGivenUp(call)) return;
@@ -96,7 +96,11 @@ async function tryUntilEnded(deps: Deps, call: Call, work: StepWork): Promise<vo
 }
 
 /** L1: no step starts while the lease is in doubt, and none under the id of a worker that was declared dead. */
-async function holdsLease(deps: Deps, exec: Execution): Promise<boolean> {
+function holdsLease(deps: Deps, exec: Execution): boolean {
+  return deps.worker.workerId() === exec.owner.workerId && deps.worker.leaseHeld();
+}
+
+async function regainsLease(deps: Deps, exec: Execution): Promise<boolean> {
   const { workerId } = exec.owner;
   while (deps.worker.workerId() === workerId && !deps.worker.leaseHeld()) await deps.worker.leaseRenewed();
   return deps.worker.workerId() === workerId;
