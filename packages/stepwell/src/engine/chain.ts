@@ -98,9 +98,9 @@ export function openChain(
   begin: (resolve: (value: unknown) => void, reject: (error: unknown) => void) => void,
 ): Promise<unknown> {
   const promise = new Promise<unknown>((resolve, reject) => {
-    const refuse = (error: unknown): void => {
+    const refuse = (reason: unknown): void => {
       promise.then(undefined, ignore);
-      reject(error);
+      reject(reason);
     };
     void READY.then(() => {
       config.begun = true;
