@@ -7,6 +7,8 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   resolve: { conditions },
   test: {
+    // Machines are shared and noisy; a hang is told apart from slowness all the same.
+    testTimeout: 20_000,
     include: ["packages/*/test/**/*.test.ts", "series/**/*.test.ts", "bench/**/*.test.ts", "scripts/**/*.test.ts"],
     coverage: {
       include: ["packages/*/src/**/*.ts"],

@@ -217,3 +217,30 @@ it("a paused run can be cancelled", async () => {
   expect((await run.outcome()).state).toBe("cancelled");
   expect(undone).toEqual(["paid"]);
 });
+
+it("a lingering body that another worker has overtaken is replayed, not continued", async () => {
+  const world = await openWorld();
+  const ran: string[] = [];
+  const w = workflow("t/overtaken", { version: "1.0.0" }, async (ctx) => {
+    await ctx.sleep("first", "1h");
+    await ctx.step("between", () => void ran.push("between"));
+    await ctx.sleep("second", "1h");
+    return ctx.step("last", () => ran.push("last"));
+  });
+  let blocked = false;
+  const first = await world.open({ workflows: [w] }, (store) => ({
+    ...store,
+    claimRuns: (by) => (blocked ? Promise.resolve([]) : store.claimRuns(by)),
+  }));
+  const run = await first.engine.start(w, undefined, { id: "o" });
+  await world.settle();
+  blocked = true;
+  const second = await world.open({ workflows: [w] });
+  await world.advance(3_600_000);
+  expect(ran).toEqual(["between"]);
+  await second.engine.close();
+  blocked = false;
+  await world.advance(3_600_000);
+  expect(await run.result()).toBe(2);
+  expect(ran).toEqual(["between", "last"]);
+});
