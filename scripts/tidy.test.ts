@@ -38,6 +38,7 @@ const IN_SRC = "packages/stepwell/src/engine/x.ts";
 const HEADER = "/** What this is for. */\nimport {} from './y.ts';\n";
 
 const MARKER = ["TO", "DO"].join("");
+const EXEMPTION = ["oxlint", "disable-next-line"].join("-");
 
 /** The complaints, each up to its remedy. */
 function faults(path: string, text: string): readonly string[] {
@@ -62,6 +63,7 @@ describe("tidy complains about", () => {
     ["a bare error", `${HEADER}throw new Error("no");\n`, ["bare Error"]],
     ["a bare error, passed on", `${HEADER}reject(new Error("no"));\n`, ["bare Error"]],
     ["a leftover marker", `${HEADER}// ${MARKER}: later\n`, ["leftover marker"]],
+    ["an exemption", `${HEADER}// ${EXEMPTION} no-console\n`, ["an exemption from a rule"]],
     ["the clock", `${HEADER}const a = { nowMs: Date.now };\n`, ["clock or dice"]],
     ["the clock, dressed as a date", `${HEADER}const a = new Date();\n`, ["clock or dice"]],
     ["dice", `${HEADER}const a = Math.random();\n`, ["clock or dice"]],

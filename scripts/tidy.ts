@@ -94,9 +94,21 @@ function header({ path, text }: Source): readonly Complaint[] {
 /** Written so that this file does not complain about itself. */
 const MARKERS = /\b(TO(?:DO)|FIX(?:ME)|XX(?:X)|HA(?:CK))\b/;
 
+const EXEMPTIONS = /(?:ox|es)lint-(?:disable)|@ts-(?:ignore|nocheck)/;
+
 function markers({ text }: Source): readonly Complaint[] {
-  const complaint = "leftover marker; finish it or open an issue";
-  return text.split("\n").flatMap((line, at) => (MARKERS.test(line) ? [{ line: at + 1, text: complaint }] : []));
+  return [
+    ...linesWith(text, MARKERS, "leftover marker; finish it or open an issue"),
+    ...linesWith(
+      text,
+      EXEMPTIONS,
+      "an exemption from a rule; write it so that the rule holds, or change the rule for all",
+    ),
+  ];
+}
+
+function linesWith(text: string, pattern: RegExp, complaint: string): readonly Complaint[] {
+  return text.split("\n").flatMap((line, at) => (pattern.test(line) ? [{ line: at + 1, text: complaint }] : []));
 }
 
 // ---- what stands in it

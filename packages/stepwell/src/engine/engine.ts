@@ -144,7 +144,7 @@ function engineCalls(deps: Deps, seat: Seat): Engine {
     list: (filter = {}) => listRuns(deps, filter),
     signal: ((workflow: Workflow, id: string, ...rest: Parameters<RunHandle["signal"]>) =>
       handleOf(workflow, id).signal(...rest)) as Engine["signal"],
-    cancel: (workflow, id, options) => handleOf(workflow as Workflow | string, id).cancel(options),
+    cancel: (workflow, id, options) => handleOf(workflow, id).cancel(options),
     work: (options) => startWorking(deps, seat, options ?? {}, close),
     drain: async (options = {}) => {
       const graceMs =

@@ -19,8 +19,7 @@ export type WorkOptions = {
 /** Options of an engine. Durations are milliseconds or texts like "10s". */
 export type EngineOptions = {
   /** What this process can execute. */
-  // oxlint-disable-next-line no-explicit-any
-  readonly workflows?: readonly Workflow<any, any>[];
+  readonly workflows?: readonly Workflow[];
   /** Execute runs at once. Default: true when there are workflows. */
   readonly work?: boolean | WorkOptions;
   /** Who acts when a call names no actor; default: the process. */

@@ -119,8 +119,7 @@ async function validInput(workflow: Workflow, raw: unknown, where: string): Prom
 
 function checkRunId(id: string, where: string): void {
   const fits = typeof id === "string" && id.length > 0 && id.length <= RUN_ID_LENGTH_MAX;
-  // oxlint-disable-next-line no-control-regex
-  if (fits && !/[\u0000-\u001f\u007f]/.test(id)) return;
+  if (fits && !/\p{Cc}/u.test(id)) return;
   throw new StepwellError("RUN_ID_INVALID", `the id given for a run of ${where} is not usable.`, {
     details: { id: String(id).slice(0, 100) },
   });

@@ -102,7 +102,7 @@ export type Ctx = {
 };
 
 /** A definition: identity, input schema, body. `Raw` is what `start` accepts, `Output` what the body returns. */
-export type Workflow<Raw = unknown, Output = unknown> = Identity & {
+export type Workflow<Raw = never, Output = unknown> = Identity & {
   readonly kind: "workflow";
   readonly description: string | undefined;
   readonly input: StandardSchemaV1 | undefined;
