@@ -58,7 +58,7 @@ async function finish(deps: Deps, exec: Execution, outcome: Outcome): Promise<Tr
   exec.closed = true;
   exec.bodyEnded = outcome.kind === "returned" || outcome.kind === "threw";
   exec.finishing = true;
-  if (exec.open.size > 0 || isBusy(exec)) await settleFloating(deps, exec, outcome);
+  if (exec.open.size > 0 || exec.held.length > 0 || isBusy(exec)) await settleFloating(deps, exec, outcome);
   const standing = {
     compensable: exec.run.ending === null ? exec.compensations.size + uncollected(exec).length : 0,
     ending: exec.run.ending,
@@ -95,9 +95,8 @@ function applied(deps: Deps, exec: Execution, transition: Transition, result: Wr
  */
 async function settleFloating(deps: Deps, exec: Execution, outcome: Outcome): Promise<void> {
   exec.waits.clear();
-  exec.held = [];
   cancelChildren(deps, exec, `the parent ${outcome.kind === "cancelled" ? "was cancelled" : "has ended"}`);
-  const floating = [...exec.open.keys()];
+  const floating = [...exec.open.keys(), ...exec.held.splice(0).map(({ key }) => key)];
   const cause = outcome.kind === "cancelled" ? "cancelled" : "floating";
   abortSteps(exec, cause, new StepwellError("STEP_FLOATING", `the body of ${runName(exec)} has ended.`));
   await quiet(deps, exec, deps.settings.graceMs);

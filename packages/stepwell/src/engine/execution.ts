@@ -56,6 +56,9 @@ export type Compensation = {
   readonly undo: (step: StepContext) => unknown;
 };
 
+/** A ctx call that may not begin before the claim is held again. */
+export type HeldCall = { readonly key: string; readonly begin: () => void };
+
 /** Why an execution gives its slot up. */
 export type Left = "parked" | "over" | "lost";
 
@@ -109,7 +112,7 @@ export type Execution = {
   /** Flush whose answer was last delivered directly. */
   deliveredIn: number;
   /** Calls held back while the claim is not held. */
-  held: (() => void)[];
+  held: HeldCall[];
   idleCheckScheduled: boolean;
   cancelTimer: (() => void) | null;
   /** Ends the current stretch (body or compensation) with this outcome; the first one counts. */
@@ -208,7 +211,7 @@ export function scheduleIdleCheck(host: Host, exec: Execution): void {
 
 /** Begin what was held back while the claim was not held. */
 export function releaseHeld(exec: Execution): void {
-  for (const begin of exec.held.splice(0)) begin();
+  for (const call of exec.held.splice(0)) call.begin();
 }
 
 /** Ask all running step code to stop. */

@@ -12,6 +12,7 @@ import { quieten } from "./delivery.ts";
 import type { Deps } from "./deps.ts";
 import {
   type Execution,
+  type HeldCall,
   isBusy,
   isGone,
   loseExecution,
@@ -41,8 +42,8 @@ export function checkIdle(deps: Deps, exec: Execution): void {
 }
 
 /** A call of a body whose claim is not held waits here until it is; a parked run is taken back for it. */
-export function holdCall(deps: Deps, exec: Execution, begin: () => void): void {
-  exec.held.push(begin);
+export function holdCall(deps: Deps, exec: Execution, call: HeldCall): void {
+  exec.held.push(call);
   if (exec.phase === "parked" && exec.held.length === 1) wakeRun(deps, exec);
   if (exec.draining) scheduleIdleCheck(deps.host, exec);
 }

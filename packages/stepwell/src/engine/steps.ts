@@ -50,7 +50,9 @@ export function beginCall(deps: Deps, call: Call): void {
   const checkpoint = exec.recorded.get(call.key);
   if (checkpoint !== undefined) return replay(deps, call, checkpoint);
   if (exec.collecting) return;
-  if (exec.phase !== "running" || exec.draining) return holdCall(deps, exec, () => beginCall(deps, call));
+  if (exec.phase !== "running" || exec.draining) {
+    return holdCall(deps, exec, { key: call.key, begin: () => beginCall(deps, call) });
+  }
   if (exec.seq >= HISTORY_SEQ_MAX) return call.reject(historyLimit(exec));
   exec.live = true;
   exec.open.set(call.key, call);

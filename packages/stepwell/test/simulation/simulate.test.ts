@@ -14,7 +14,7 @@ const BATCH_MS_MAX = 60_000;
 /** Seeds beyond the thousand that once found something. */
 const REGRESSION_SEEDS: readonly number[] = [
   1146, 1526, 1626, 1653, 1670, 1688, 1690, 1760, 1810, 2054, 2107, 2133, 2298, 2711, 2734, 2752, 2932, 3031, 3180,
-  3511, 3628, 4108, 5956, 5996,
+  3511, 3628, 4108, 5956, 5996, 8941, 10251,
 ];
 
 async function complaints(seed: number): Promise<string[]> {
