@@ -30,6 +30,7 @@ export function beginRun(deps: Deps, slots: Slots, claim: Claim): void {
   slots.lingering.delete(rowId);
   if (lingering?.phase === "parked") {
     if (claim.run.fence === lingering.owner.fence + 1) {
+      lingering.draining = slots.draining;
       slots.executing.set(rowId, lingering);
       return follow(deps, lingering, continueExecution(deps, lingering, claim));
     }

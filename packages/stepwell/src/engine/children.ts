@@ -38,7 +38,8 @@ export function performStart(child: ChildStart): Call["perform"] {
 }
 
 /** Ask the children that the body still awaits to stop. */
-export function cancelChildren(deps: Deps, exec: Execution, reason: string): void {
+export function cancelChildren(deps: Deps, exec: Execution): void {
+  const reason = `the parent ${exec.cancel === null ? "has ended" : "was cancelled"}`;
   for (const call of exec.open.values()) {
     if (call.kind !== "child" || call.child === undefined) continue;
     const { text: payload } = encode(reason);
@@ -89,7 +90,7 @@ function awaitChild(deps: Deps, call: Call, child: ChildStart): void {
   };
   const early = takeFromInbox(exec, wanted);
   if (early !== null) return fire(early);
-  if (exec.closed) return cancelChildren(deps, exec, "the parent has ended");
+  if (exec.bodyEnded || exec.cancel !== null) return cancelChildren(deps, exec);
   exec.waits.set(call.key, { ...wanted, dueAtMs: null, fire });
   scheduleIdleCheck(deps.host, exec);
 }

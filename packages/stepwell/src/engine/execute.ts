@@ -56,7 +56,7 @@ async function followBody(deps: Deps, exec: Execution): Promise<Outcome> {
 /** Settle what is under way, decide, record, tell. */
 async function finish(deps: Deps, exec: Execution, outcome: Outcome): Promise<Transition> {
   exec.closed = true;
-  exec.bodyEnded = outcome.kind === "returned" || outcome.kind === "threw";
+  if (outcome.kind === "returned" || outcome.kind === "threw") exec.bodyEnded = true;
   exec.finishing = true;
   if (exec.open.size > 0 || exec.held.length > 0 || isBusy(exec)) await settleFloating(deps, exec, outcome);
   const standing = {
@@ -92,12 +92,14 @@ function applied(deps: Deps, exec: Execution, transition: Transition, result: Wr
  * The body has ended, but steps of it are still under way: nobody awaited them, or a sibling failed first. They are
  * asked to stop, given a grace time, recorded, and reported; their waits are dropped. Step code that is still running
  * after the grace time is given up. What was submitted to the store is waited for: it may have to be compensated.
+ * A run that is only given back or set aside goes on later: its children live, and its steps leave no outcome.
  */
 async function settleFloating(deps: Deps, exec: Execution, outcome: Outcome): Promise<void> {
   exec.waits.clear();
-  cancelChildren(deps, exec, `the parent ${outcome.kind === "cancelled" ? "was cancelled" : "has ended"}`);
+  const goesOn = outcome.kind === "drained" || outcome.kind === "stuck";
+  if (!goesOn) cancelChildren(deps, exec);
   const floating = [...exec.open.keys(), ...exec.held.splice(0).map(({ key }) => key)];
-  const cause = outcome.kind === "cancelled" ? "cancelled" : "floating";
+  const cause = goesOn ? "lost" : outcome.kind === "cancelled" ? "cancelled" : "floating";
   abortSteps(exec, cause, new StepwellError("STEP_FLOATING", `the body of ${runName(exec)} has ended.`));
   await quiet(deps, exec, deps.settings.graceMs);
   exec.open.clear();

@@ -58,8 +58,8 @@ export function cancelRun(exec: Execution): void {
   abortSteps(exec, "cancelled", error);
 }
 
-/** What a cancelled run's calls are refused with. */
-export function cancelledError(exec: Execution, item: InboxItem): StepwellError {
+/** Why the run ends, and the reason of its steps' AbortSignals. */
+function cancelledError(exec: Execution, item: InboxItem): StepwellError {
   const reason = decode(item.payload);
   const because = typeof reason === "string" && reason !== "" ? `: ${reason}` : "";
   return new StepwellError("RUN_CANCELLED", `${runName(exec)} was cancelled by ${item.actor}${because}.`, {

@@ -13,7 +13,7 @@ import type { InboxItem } from "../model/inbox.ts";
 import type { Checkpoint, StepKind, StepOutcome } from "../model/step.ts";
 import { type AttemptEnd, runAttempt, shapeFailure, type StepWork } from "./attempt.ts";
 import type { CallConfig } from "./chain.ts";
-import { queueDelivery } from "./delivery.ts";
+import { queueDelivery, quieten } from "./delivery.ts";
 import type { Deps } from "./deps.ts";
 import { type Execution, isGone, loseExecution, runName, scheduleIdleCheck } from "./execution.ts";
 import { holdCall } from "./idle.ts";
@@ -89,7 +89,7 @@ async function tryUntilEnded(deps: Deps, call: Call, work: StepWork): Promise<vo
     const end = await runAttempt(deps, call, work, attempt);
     if (isGivenUp(call)) return;
     if (end.kind === "value") return endCall(deps, call, { ...end, outcome: "completed", attempt });
-    if (end.abortedFor === "lost") return;
+    if (end.abortedFor === "lost") return quieten(deps, exec);
     const ended = await judge(deps, call, end, attempt);
     if (isGivenUp(call)) return;
     if (ended !== null) return endCall(deps, call, ended);

@@ -225,3 +225,58 @@ it("P12: a step that nobody awaits is stopped, recorded and reported", async () 
   expect(stepKeys(history).sort()).toEqual(["awaited", "floating"]);
   expect(history.some((event) => event.kind === "note" && event.note === "floating")).toBe(true);
 });
+
+it("a drain gives the parent back and leaves its children alone", async () => {
+  const world = await openWorld();
+  let release = (): void => {};
+  const child = workflow("t/kept", { version: "1.0.0" }, async (ctx) => {
+    await ctx.sleep("long", "1d");
+    return "kept";
+  });
+  const parent = workflow("t/keeper", { version: "1.0.0" }, async (ctx) => {
+    const kept = ctx.run("child", child, undefined);
+    await ctx.step("busy", () => new Promise<void>((resolve) => (release = resolve)));
+    await ctx.step("next", () => 1);
+    return kept;
+  });
+  const first = await world.open({ workflows: [parent, child] });
+  await first.engine.start(parent, undefined, { id: "p" });
+  await world.settle();
+  const closed = first.engine.close();
+  await world.settle();
+  release();
+  await closed;
+  const second = await world.open({ workflows: [parent, child] });
+  await world.advance(2 * 86_400_000);
+  expect(await (await second.engine.get(parent, "p")).outcome()).toEqual({ state: "completed", output: "kept" });
+});
+
+it("a run that is set aside keeps no outcome of the steps it interrupted", async () => {
+  const world = await openWorld();
+  const make = (version: string, fits: boolean) =>
+    workflow("t/interrupted", { version }, async (ctx) => {
+      const side = ctx.step("side", (s) => (fits ? "done" : stopped(s.signal)));
+      if (fits) await ctx.step("x", () => 1);
+      else await ctx.sleep("x", "1s");
+      await ctx.sleep("pause", "1d");
+      return side;
+    });
+  const stopped = (signal: AbortSignal): Promise<string> =>
+    new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("stopped"))));
+  const before = workflow("t/interrupted", { version: "1.0.0" }, async (ctx) => {
+    await ctx.step("x", () => 1);
+    await ctx.sleep("pause", "1d");
+  });
+  const first = await world.open({ workflows: [before] });
+  await first.engine.start(before, undefined, { id: "i" });
+  await world.settle();
+  first.crash();
+  const second = await world.open({ workflows: [make("1.1.0", false)] });
+  await world.advance(86_400_000);
+  expect((await (await second.engine.get("t/interrupted", "i")).status()).state).toBe("paused");
+  second.crash();
+  const third = await world.open({ workflows: [make("1.2.0", true)] });
+  await world.advance(86_400_000);
+  const outcome = await (await third.engine.get("t/interrupted", "i")).outcome();
+  expect(outcome).toEqual({ state: "completed", output: "done" });
+});

@@ -321,3 +321,26 @@ it("ctx.all, now, uuid, random, progress and log: durable or derived, equal on r
   const logs = (await resumed.history()).filter((event) => event.kind === "note");
   expect(logs).toHaveLength(1);
 });
+
+it("P5: the idempotency key is the same over attempts and a crash, and another for each step and run", async () => {
+  const world = await openWorld();
+  const keys: string[] = [];
+  const w = workflow("t/key", { version: "1.0.0" }, async (ctx) => {
+    await ctx
+      .step("pay", (s) => {
+        keys.push(s.idempotencyKey);
+        if (s.attempt < 3) throw new Error("again");
+      })
+      .retry({ attempts: 3, base: "1h", jitter: 0 });
+    await ctx.step("other", (s) => void keys.push(s.idempotencyKey));
+  });
+  const first = await world.open({ workflows: [w] });
+  await first.engine.start(w, undefined, { id: "k" });
+  await world.advance(3_600_000);
+  first.crash();
+  const second = await world.open({ workflows: [w] });
+  await world.advance(2 * 3_600_000);
+  await (await second.engine.get(w, "k")).result();
+  expect(keys.slice(0, 3)).toEqual(["t/key:k:pay", "t/key:k:pay", "t/key:k:pay"]);
+  expect(keys[3]).toBe("t/key:k:other");
+});
