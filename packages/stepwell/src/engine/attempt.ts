@@ -35,13 +35,16 @@ export async function runAttempt(deps: Deps, call: StepCall, work: StepWork, att
   exec.stepping.add(step);
   try {
     const outcome = host.inside({ kind: "step", name: stepLabel(exec, call.key) }, () => work(step.context));
-    const returned = await (call.config.timeoutMs === null ? outcome : timed(deps, step, call.config, outcome));
+    const returned = await (call.config.timeoutMs === null
+      ? outcome
+      : timed(deps, exec, { step, outcome }, call.config));
     const { text, value } = encode(returned, settings.limits);
     return { kind: "value", text, value, durationMs: host.monotonicMs() - startedMs };
   } catch (thrown) {
     const durationMs = host.monotonicMs() - startedMs;
     return { kind: "failure", failure: toFailure(thrown), abortedFor: step.abort.cause, durationMs };
   } finally {
+    if (step.abort.cause !== "timeout") step.ended = true;
     exec.stepping.delete(step);
   }
 }
@@ -77,7 +80,7 @@ function openStep(exec: Execution, key: string, attempt: number): RunningStep {
   const { namespace, name, id } = exec.run;
   const abort: Abort = { controller: null, cause: null, error: undefined };
   const own = { attempt, step: key, runId: id, workflow: `${namespace}/${name}`, [ABORT]: abort };
-  return { context: Object.setPrototypeOf(own, STEP_CONTEXT) as StepContext, abort };
+  return { context: Object.setPrototypeOf(own, STEP_CONTEXT) as StepContext, abort, ended: false };
 }
 
 const ABORT = Symbol("stepwell.abort");
@@ -99,19 +102,24 @@ const STEP_CONTEXT = {
 /** A timed-out attempt is over for the engine; its code is told by the signal, and its late outcome ignored. */
 function timed(
   deps: Deps,
-  step: RunningStep,
-  config: Pick<CallConfig, "timeoutMs" | "where">,
-  outcome: unknown,
+  exec: Execution,
+  { step, outcome }: { readonly step: RunningStep; readonly outcome: unknown },
+  { timeoutMs, where }: Pick<CallConfig, "timeoutMs" | "where">,
 ): Promise<unknown> {
-  const { timeoutMs, where } = config;
   return new Promise((resolve, reject) => {
     const cancel = deps.host.timer(timeoutMs ?? 0, () => {
       const error = new StepwellError("STEP_TIMEOUT", `${where} took longer than ${timeoutMs} ms.`, {
         details: { timeoutMs },
       });
       abortStep(step, "timeout", error);
+      if (step.abort.cause === "timeout") exec.abandoned.push(step);
       reject(error);
     });
-    Promise.resolve(outcome).then(resolve, reject).finally(cancel);
+    Promise.resolve(outcome)
+      .then(resolve, reject)
+      .finally(() => {
+        step.ended = true;
+        cancel();
+      });
   });
 }

@@ -43,7 +43,7 @@ export type PendingWait = Wait & { readonly fire: (item: InboxItem | null) => vo
 export type AbortCause = "timeout" | "cancelled" | "floating" | "lost";
 
 /** Step code that is running now. */
-export type RunningStep = { readonly context: StepContext; readonly abort: Abort };
+export type RunningStep = { readonly context: StepContext; readonly abort: Abort; ended: boolean };
 
 /** Whether and why step code was asked to stop; the controller is made when the code first asks for its signal. */
 export type Abort = { controller: AbortController | null; cause: AbortCause | null; error: unknown };
@@ -86,6 +86,8 @@ export type Execution = {
   readonly open: Map<string, OpenCall>;
   readonly waits: Map<string, PendingWait>;
   readonly stepping: Set<RunningStep>;
+  /** Step code that the run does not wait for any longer; it may still be running. */
+  readonly abandoned: RunningStep[];
   /** Writes submitted and not answered. */
   unanswered: number;
   /** Received, not consumed, by number. */
@@ -150,6 +152,7 @@ export function newExecution(
     open: new Map(),
     waits: new Map(),
     stepping: new Set(),
+    abandoned: [],
     unanswered: 0,
     inbox: memory === null ? [] : [...memory.inbox],
     inboxSeen: Math.max(run.inboxSeq, memory?.inboxSeq ?? 0),

@@ -31,7 +31,16 @@ export function saveCheckpoint(
   const item = consumes === null ? null : consumes.seq;
   const clearsCrashes = exec.run.crashes > 0;
   const write: Write = { kind: "checkpoint", owner: exec.owner, checkpoint, consumes: item, clearsCrashes };
-  submit(deps, exec, write, () => deliverFresh(deps, exec, checkpoint.seq, settle));
+  submit(deps, exec, write, () => {
+    if (exec.run.crashes > 0) prove(deps, exec);
+    deliverFresh(deps, exec, checkpoint.seq, settle);
+  });
+}
+
+/** A stored checkpoint is progress: the run is not suspected any more. */
+function prove(deps: Deps, exec: Execution): void {
+  exec.run = { ...exec.run, crashes: 0 };
+  deps.worker.proved(exec.run.rowId);
 }
 
 /** Save a failed attempt or the beginning of a wait; `saved` gets the moment when it is due. */
