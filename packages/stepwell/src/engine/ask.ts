@@ -3,7 +3,7 @@
  * step code and after the end, reserves the key, and makes the chain.
  */
 import { StepwellError } from "../model/errors.ts";
-import { type CallConfig, openChain } from "./chain.ts";
+import { NO_ENDS, openChain } from "./chain.ts";
 import type { Deps } from "./deps.ts";
 import { type Execution, runName } from "./execution.ts";
 import { beginCall, type Call } from "./steps.ts";
@@ -33,8 +33,9 @@ export function askFor(deps: Deps, exec: Execution, key: string): string {
 export function openCall(
   deps: Deps,
   exec: Execution,
-  call: Pick<Call, "key" | "kind" | "perform"> & { readonly config: CallConfig },
+  { key, kind, config, perform }: Pick<Call, "key" | "kind" | "config" | "perform">,
 ): Promise<unknown> {
-  const { key, kind, config, perform } = call;
-  return openChain(config, (resolve, reject) => beginCall(deps, { exec, key, kind, config, resolve, reject, perform }));
+  const { resolve, reject, promise } = NO_ENDS;
+  const call: Call = { exec, key, kind, config, perform, resolve, reject, promise };
+  return openChain(call, (asked) => beginCall(deps, asked));
 }

@@ -14,7 +14,7 @@ import type { StepWork } from "./attempt.ts";
 import { newCallConfig } from "./chain.ts";
 import { performRun, performStart } from "./children.ts";
 import type { Deps } from "./deps.ts";
-import { type Execution, runName } from "./execution.ts";
+import { added, type Execution, runName } from "./execution.ts";
 import { type Handler, handlerWork, isHandler } from "./handler.ts";
 import { allOf, mapItems, type MapWork } from "./map.ts";
 import { saveNote, saveProgress } from "./record.ts";
@@ -25,6 +25,7 @@ import type { Ctx, MapOptions, Workflow } from "./workflow.ts";
 /** The ctx of one execution. */
 export function openContext(deps: Deps, exec: Execution): Ctx {
   const { namespace, name, version } = exec.workflow;
+  const door = { deps, exec };
   const call = (key: string, kind: Call["kind"], perform: Call["perform"]): Promise<unknown> => {
     const asked = askFor(deps, exec, key);
     return openCall(deps, exec, {
@@ -39,7 +40,7 @@ export function openContext(deps: Deps, exec: Execution): Ctx {
     runId: exec.run.id,
     workflow: { namespace, name, version },
     actor: exec.run.actor,
-    step: (...args: StepArguments) => step(deps, exec, args),
+    step: (first: StepName | Handler, second: unknown, third?: unknown) => step(door, first, second, third),
     map: (map: string, items: readonly unknown[], options: MapOptions<unknown>, work: MapWork) =>
       mapItems(deps, exec, items, { name: map, options, work }),
     sleep: (timer: StepName, duration: string | number) =>
@@ -67,28 +68,25 @@ type Untyped = {
   readonly [K in keyof Ctx]: Ctx[K] extends (...args: never[]) => unknown ? (...args: never[]) => unknown : Ctx[K];
 };
 
-type StepArguments = readonly [first: StepName | Handler, second: unknown, third?: unknown];
 type WaitForOptions = { readonly timeout?: number | string; readonly name?: string };
 
+/** Whose ctx it is. */
+type Door = { readonly deps: Deps; readonly exec: Execution };
+
 /** The three forms of `ctx.step`. */
-function step(deps: Deps, exec: Execution, [first, second, third]: StepArguments): Promise<unknown> {
-  if (isHandler(first)) return stepOf(deps, exec, first.name, { work: handlerWork(first, second), handler: first });
-  if (isHandler(second)) return stepOf(deps, exec, first, { work: handlerWork(second, third), handler: second });
+function step(door: Door, first: StepName | Handler, second: unknown, third: unknown): Promise<unknown> {
+  if (isHandler(first)) return stepOf(door, first.name, handlerWork(first, second), first);
+  if (isHandler(second)) return stepOf(door, first, handlerWork(second, third), second);
   if (typeof second !== "function") {
     throw new StepwellError("OPTION_INVALID", `step "${String(first)}" got no function.`);
   }
-  return stepOf(deps, exec, first, { work: second as StepWork, handler: null });
+  return stepOf(door, first, second as StepWork, null);
 }
 
-function stepOf(
-  deps: Deps,
-  exec: Execution,
-  name: StepName,
-  code: { readonly work: StepWork; readonly handler: Handler | null },
-): Promise<unknown> {
+function stepOf({ deps, exec }: Door, name: StepName, work: StepWork, handler: Handler | null): Promise<unknown> {
   const key = askFor(deps, exec, stepKey(name));
-  const config = newCallConfig(`step "${key}"`, code.handler?.retry ?? RETRY_DEFAULT, code.handler?.timeoutMs ?? null);
-  return openCall(deps, exec, { key, kind: "step", config, perform: performStep(code.work) });
+  const config = newCallConfig(`step "${key}"`, handler?.retry ?? RETRY_DEFAULT, handler?.timeoutMs ?? null);
+  return openCall(deps, exec, { key, kind: "step", config, perform: performStep(work) });
 }
 
 /** The n-th wait of a signal is `@wait/NAME/n`, a named one `@wait/NAME/name`. */
@@ -96,7 +94,7 @@ function waitKey(exec: Execution, signal: string, options: WaitForOptions): stri
   checkKeys(`waitFor "${signal}"`, options, ["timeout", "name"]);
   if (options.name !== undefined) return `@wait/${signal}/${stepKey(options.name)}`;
   const count = (exec.waitCounts.get(signal) ?? 0) + 1;
-  exec.waitCounts.set(signal, count);
+  exec.waitCounts = added(exec.waitCounts, signal, count);
   return `@wait/${signal}/${count}`;
 }
 

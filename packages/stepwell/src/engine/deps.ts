@@ -14,8 +14,8 @@ export type WorkerDoor = {
   /** Take a slot for a run that is about to be inserted: the id to claim it for; null: no slot, or older runs wait. */
   readonly reserve: () => number | null;
   readonly unreserve: () => void;
-  /** Execute a run that was inserted into a reserved slot. */
-  readonly begin: (claim: Claim) => void;
+  /** Execute a run that was inserted into a reserved slot. `input` is its decoded input, for its body to keep. */
+  readonly begin: (claim: Claim, input: unknown) => void;
   readonly executes: (rowId: number) => boolean;
   /** Something may have become due: claim soon. */
   readonly nudge: () => void;

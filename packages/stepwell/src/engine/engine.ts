@@ -114,7 +114,7 @@ function workerDoor(seat: Seat): WorkerDoor {
   return {
     reserve: () => seat.worker?.reserve() ?? null,
     unreserve: () => seat.worker?.unreserve(),
-    begin: (claim) => seat.worker?.begin(claim),
+    begin: (claim, input) => seat.worker?.begin(claim, input),
     executes: (rowId) => seat.worker?.executes(rowId) ?? false,
     nudge: () => seat.worker?.nudge(),
     receive: (posted) => seat.worker?.receive(posted),
@@ -166,7 +166,8 @@ async function startRun(
   const workflow = typeof named === "string" ? registered(deps, named) : named;
   checkKeys("options of start", options, ["id", "actor"]);
   const start = { id: options.id ?? null, hashed: true, actor: options.actor ?? deps.settings.actor, parent: null };
-  const { rowId, id } = await insertRun(deps, await prepareRun(deps, workflow, input, start));
+  const prepared = prepareRun(deps, workflow, input, start);
+  const { rowId, id } = await insertRun(deps, prepared instanceof Promise ? await prepared : prepared);
   return openHandle(deps, { namespace: workflow.namespace, name: workflow.name, id }, rowId);
 }
 

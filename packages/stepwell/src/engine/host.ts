@@ -6,10 +6,10 @@
  * engine reads a clock, rolls dice or touches `process`.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import { createHash } from "node:crypto";
+import { createHash, getRandomValues } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
-import { uuidv7 } from "uuidv7";
+import { V7Generator } from "uuidv7";
 import type { WorkerProcess } from "../store/store.ts";
 
 /** Whose code is running. `name` is the run's, with the step's key where it is a step. */
@@ -52,12 +52,13 @@ export type Host = {
 /** The host of a real process. */
 export function openHost(): Host {
   const scope = new AsyncLocalStorage<Place | undefined>();
+  const ids = new V7Generator({ nextUint32: openRandomWords() });
   let lastMs = 0;
   return {
     nowMs: () => (lastMs = Math.max(lastMs, Date.now())),
     monotonicMs: () => performance.now(),
     random: () => Math.random(),
-    freshId: () => uuidv7(),
+    freshId: () => ids.generate().toString(),
     defer: (task) => void setImmediate(() => scope.run(undefined, task)),
     timer: (ms, task) => startTimer(ms, () => scope.run(undefined, task)),
     hash: (text) => createHash("sha256").update(text).digest("base64url").slice(0, 22),
@@ -68,6 +69,19 @@ export function openHost(): Host {
     catchStrays: (report) => catchStrays(() => scope.getStore(), report),
     onShutdown,
     exit: (code) => process.exit(code),
+  };
+}
+
+/** The system's random numbers, fetched a thousand at a time (0.2 of the 0.5 us that an id took, measured). */
+function openRandomWords(): () => number {
+  const words = new Uint32Array(1_024);
+  let next = words.length;
+  return () => {
+    if (next === words.length) {
+      getRandomValues(words);
+      next = 0;
+    }
+    return words[next++]!;
   };
 }
 

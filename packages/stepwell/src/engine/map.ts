@@ -10,7 +10,7 @@ import { checkKeys } from "../model/options.ts";
 import { parseRetry, RETRY_DEFAULT } from "../model/retry.ts";
 import { askFor } from "./ask.ts";
 import type { StepWork } from "./attempt.ts";
-import { type CallConfig, newCallConfig, openChain } from "./chain.ts";
+import { type CallConfig, newCallConfig, NO_ENDS, openChain, rejectCall } from "./chain.ts";
 import type { Deps } from "./deps.ts";
 import type { Execution } from "./execution.ts";
 import { type Handler, handlerWork, isHandler, type StepContext } from "./handler.ts";
@@ -36,7 +36,12 @@ export function mapItems(
   if (!(limit >= 1) && items.length > 0) {
     throw new StepwellError("OPTION_INVALID", `concurrency of ${where} must be at least 1.`);
   }
-  return openChain(config, (resolve, reject) => void sideBySide(items.length, limit, begin).then(resolve, reject));
+  const pending = { config, ...NO_ENDS };
+  return openChain(
+    pending,
+    (call) =>
+      void sideBySide(items.length, limit, begin).then(call.resolve, (error: unknown) => rejectCall(call, error)),
+  );
 }
 
 /** What `ctx.all` does: a record or a list of calls to a record or a list of values. */
@@ -75,7 +80,7 @@ function beginItem(
   const config: CallConfig = { ...one.config, compensate, where: `step "${key}"` };
   const code: StepWork = isHandler(work) ? handlerWork(work, item) : (step) => work(item, step);
   return new Promise((resolve, reject) => {
-    beginCall(deps, { exec, key, kind: "step", config, perform: performStep(code), resolve, reject });
+    beginCall(deps, { exec, key, kind: "step", config, perform: performStep(code), resolve, reject, promise: null });
   });
 }
 

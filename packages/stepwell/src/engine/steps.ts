@@ -12,21 +12,18 @@ import { afterFailure } from "../model/retry.ts";
 import type { InboxItem } from "../model/inbox.ts";
 import type { Checkpoint, StepKind, StepOutcome } from "../model/step.ts";
 import { type AttemptEnd, runAttempt, shapeFailure, type StepWork } from "./attempt.ts";
-import type { CallConfig } from "./chain.ts";
+import { type Pending, rejectCall } from "./chain.ts";
 import { queueDelivery, quieten } from "./delivery.ts";
 import type { Deps } from "./deps.ts";
-import { type Execution, isGone, loseExecution, runName, scheduleIdleCheck } from "./execution.ts";
+import { added, type Execution, isGone, loseExecution, runName, scheduleIdleCheck } from "./execution.ts";
 import { holdCall } from "./idle.ts";
 import { leaseLost, nextSeq, saveAttempt, saveCheckpoint } from "./record.ts";
 
 /** A durable call of a body (or a compensation), under way. */
-export type Call = {
+export type Call = Pending & {
   readonly exec: Execution;
   readonly key: string;
   readonly kind: StepKind;
-  readonly config: CallConfig;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: unknown) => void;
   /** What the call does when no checkpoint answers it. */
   readonly perform: (deps: Deps, call: Call) => void;
 };
@@ -53,7 +50,7 @@ export function beginCall(deps: Deps, call: Call): void {
   if (exec.phase !== "running" || exec.draining) {
     return holdCall(deps, exec, { key: call.key, begin: () => beginCall(deps, call) });
   }
-  if (exec.seq >= HISTORY_SEQ_MAX) return call.reject(historyLimit(exec));
+  if (exec.seq >= HISTORY_SEQ_MAX) return rejectCall(call, historyLimit(exec));
   exec.live = true;
   exec.open.set(call.key, call);
   call.perform(deps, call);
@@ -67,33 +64,50 @@ export function endCall(deps: Deps, call: Call, end: CallEnd, consumes: InboxIte
   const seq = nextSeq(exec, consumes);
   const durationMs = Math.round(end.durationMs);
   const checkpoint = { key: call.key, kind: call.kind, outcome, value: text, seq, attempt, durationMs, compensable };
-  saveCheckpoint(deps, exec, { checkpoint, consumes }, () => {
+  const write = { kind: "checkpoint", owner: exec.owner, checkpoint, consumes: consumes?.seq ?? null } as const;
+  saveCheckpoint(deps, exec, write, () => {
     if (compensable) rememberCompensation(call, seq, value);
     settleCall(call, outcome, value);
   });
 }
 
-/** Carry out a step: attempts until a value, a handled failure or the final one. */
+/** Carry out a step: attempts until a value, a handled failure or the final one. Most end with the first. */
 export function performStep(work: StepWork): Call["perform"] {
-  return (deps, call) => void tryUntilEnded(deps, call, work);
+  return (deps, call) => {
+    const atOnce = !call.exec.attempts.has(call.key) && holdsLease(deps, call.exec);
+    const first = atOnce ? runAttempt(deps, call, work, 1) : null;
+    if (first !== null && "kind" in first && first.kind === "value") return endCall(deps, call, first);
+    void tryUntilEnded(deps, call, work, first);
+  };
 }
 
-async function tryUntilEnded(deps: Deps, call: Call, work: StepWork): Promise<void> {
+/** `first`: the first attempt, where it has begun. */
+async function tryUntilEnded(
+  deps: Deps,
+  call: Call,
+  work: StepWork,
+  first: AttemptEnd | Promise<AttemptEnd> | null,
+): Promise<void> {
   const { exec } = call;
   const earlier = exec.attempts.get(call.key);
   let attempt = (earlier?.attempt ?? 0) + 1;
+  let begun = first;
   if (earlier !== undefined) await retryIsDue(deps, exec, call.key, earlier.dueAtMs);
   for (;;) {
-    if (!holdsLease(deps, exec) && !(await regainsLease(deps, exec))) return loseExecution(exec, leaseLost(exec));
-    if (exec.phase !== "running" || isUnheard(call) || isGivenUp(call)) return;
-    const end = await runAttempt(deps, call, work, attempt);
+    if (begun === null) {
+      if (!holdsLease(deps, exec) && !(await regainsLease(deps, exec))) return loseExecution(exec, leaseLost(exec));
+      if (exec.phase !== "running" || isUnheard(call) || isGivenUp(call)) return;
+      begun = runAttempt(deps, call, work, attempt);
+    }
+    const end = await begun;
     if (isGivenUp(call)) return;
-    if (end.kind === "value") return endCall(deps, call, { ...end, outcome: "completed", attempt });
+    if (end.kind === "value") return endCall(deps, call, end);
     if (end.abortedFor === "lost") return quieten(deps, exec);
     const ended = await judge(deps, call, end, attempt);
     if (isGivenUp(call)) return;
     if (ended !== null) return endCall(deps, call, ended);
     attempt += 1;
+    begun = null;
   }
 }
 
@@ -168,7 +182,7 @@ function saveFailedAttempt(
 
 function retryIsDue(deps: Deps, exec: Execution, key: string, dueAtMs: number | null): Promise<void> {
   return new Promise((resolve) => {
-    exec.waits.set(key, { kind: "retry", key, name: key, dueAtMs, fire: () => resolve() });
+    exec.waits = added(exec.waits, key, { kind: "retry", key, name: key, dueAtMs, fire: () => resolve() });
     scheduleIdleCheck(deps.host, exec);
   });
 }
@@ -196,7 +210,7 @@ function settleCall(call: Call, outcome: StepOutcome, value: unknown): void {
   const failed = outcome === "failed" || outcome === "cancelled";
   const result = failed ? toError(value as Failure) : value;
   if (call.config.settled) return call.resolve(failed ? { ok: false, error: result } : { ok: true, value: result });
-  if (failed) return call.reject(result);
+  if (failed) return rejectCall(call, result);
   call.resolve(result);
 }
 
@@ -204,12 +218,9 @@ function rememberCompensation(call: Call, seq: number, value: unknown): void {
   const { compensate } = call.config;
   if (compensate === null) return;
   const undo = compensate.undo as (value: unknown, step: unknown) => unknown;
-  call.exec.compensations.set(call.key, {
-    key: call.key,
-    seq,
-    retry: compensate.retry,
-    undo: (step) => undo(value, step),
-  });
+  const { exec, key } = call;
+  const compensation = { key, seq, retry: compensate.retry, undo: (step: unknown) => undo(value, step) };
+  exec.compensations = added(exec.compensations, key, compensation);
 }
 
 function diverged(call: Call, checkpoint: Checkpoint): Failure {

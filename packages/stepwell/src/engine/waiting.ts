@@ -6,7 +6,7 @@
 import { decode, encode } from "../model/json.ts";
 import type { InboxItem } from "../model/inbox.ts";
 import type { Deps } from "./deps.ts";
-import { scheduleIdleCheck } from "./execution.ts";
+import { added, scheduleIdleCheck } from "./execution.ts";
 import { takeFromInbox } from "./inbox.ts";
 import { saveAttempt } from "./record.ts";
 import { type Call, endCall } from "./steps.ts";
@@ -20,7 +20,7 @@ export function performSleep(durationMs: number): Call["perform"] {
     const { exec } = call;
     beginWait(deps, call, durationMs, (dueAtMs) => {
       const fire = (): void => endCall(deps, call, { ...WAITED, ...encode(undefined) });
-      exec.waits.set(call.key, { kind: "timer", key: call.key, name: call.key, dueAtMs, fire });
+      exec.waits = added(exec.waits, call.key, { kind: "timer", key: call.key, name: call.key, dueAtMs, fire });
       scheduleIdleCheck(deps.host, exec);
     });
   };
@@ -37,7 +37,7 @@ export function performWaitFor(name: string, timeoutMs: number | null): Call["pe
     beginWait(deps, call, timeoutMs, (dueAtMs) => {
       const arrived = takeFromInbox(exec, wanted);
       if (arrived !== null) return fire(arrived);
-      exec.waits.set(call.key, { ...wanted, dueAtMs, fire });
+      exec.waits = added(exec.waits, call.key, { ...wanted, dueAtMs, fire });
       scheduleIdleCheck(deps.host, exec);
     });
   };

@@ -6,7 +6,7 @@
  * what the rest of the engine asks of the local worker.
  */
 import type { InboxItem } from "../model/inbox.ts";
-import { beginRun, follow } from "./begin.ts";
+import { beginInserted, executionHooks, follow } from "./begin.ts";
 import { nudgeWorker } from "./claim.ts";
 import type { Deps, WorkerDoor } from "./deps.ts";
 import { loseExecution, scheduleIdleCheck } from "./execution.ts";
@@ -26,6 +26,7 @@ export type Worker = WorkerDoor & {
 /** Register a worker and begin to claim. */
 export async function openWorker(deps: Deps): Promise<Worker> {
   const slots = newSlots(deps.settings.concurrency);
+  slots.hooks = executionHooks(deps, slots);
   let opened = false;
   const nudge = (): void => {
     if (opened) nudgeWorker(deps, slots, lease);
@@ -42,9 +43,9 @@ export async function openWorker(deps: Deps): Promise<Worker> {
   return {
     reserve: () => reserve(slots, lease),
     unreserve: () => void (slots.reserved -= 1),
-    begin: (claim) => {
+    begin: (claim, input) => {
       slots.reserved -= 1;
-      beginRun(deps, slots, claim);
+      beginInserted(deps, slots, claim, input);
     },
     executes: (rowId) => slots.executing.has(rowId),
     nudge,
