@@ -8,7 +8,7 @@ import { StepwellError } from "../model/errors.ts";
 import { failureText, toFailure } from "../model/failure.ts";
 import type { NoteKind } from "../model/history.ts";
 import type { InboxItem } from "../model/inbox.ts";
-import type { Attempt } from "../model/step.ts";
+import type { NewAttempt } from "../model/step.ts";
 import type { Transition } from "../model/transition.ts";
 import type { Write, WriteResult } from "../store/store.ts";
 import { deliverFresh, quieten } from "./delivery.ts";
@@ -38,7 +38,7 @@ export function saveCheckpoint(
 export function saveAttempt(
   deps: Deps,
   exec: Execution,
-  { attempt, dueInMs }: { readonly attempt: Omit<Attempt, "seq" | "dueAtMs">; readonly dueInMs: number },
+  { attempt, dueInMs }: { readonly attempt: Omit<NewAttempt, "seq" | "dueAtMs">; readonly dueInMs: number },
   saved: (dueAtMs: number) => void,
 ): void {
   const stored = { ...attempt, seq: nextSeq(exec, null), dueAtMs: null };

@@ -64,7 +64,9 @@ export function endCall(deps: Deps, call: Call, end: CallEnd, consumes: InboxIte
   const seq = nextSeq(exec, consumes);
   const durationMs = Math.round(end.durationMs);
   const checkpoint = { key: call.key, kind: call.kind, outcome, value: text, seq, attempt, durationMs, compensable };
-  const write = { kind: "checkpoint", owner: exec.owner, checkpoint, consumes: consumes?.seq ?? null } as const;
+  const clearsCrashes = exec.run.crashes > 0;
+  const item = consumes === null ? null : consumes.seq;
+  const write = { kind: "checkpoint", owner: exec.owner, checkpoint, consumes: item, clearsCrashes } as const;
   saveCheckpoint(deps, exec, write, () => {
     if (compensable) rememberCompensation(call, seq, value);
     settleCall(call, outcome, value);

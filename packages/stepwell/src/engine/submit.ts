@@ -65,6 +65,7 @@ function toPrepared(
     actor,
     seed: Math.floor(deps.host.random() * Number.MAX_SAFE_INTEGER),
     parent,
+    timeoutMs: null,
   };
   return { workflow, run, input: value };
 }
@@ -148,8 +149,9 @@ function freshRun(
   written: { readonly rowId: number; readonly atMs: number },
 ): Run {
   const { namespace, name, version } = prepared.workflow;
+  const { timeoutMs, ...run } = prepared.run;
   return {
-    ...prepared.run,
+    ...run,
     namespace,
     name,
     version,
@@ -166,8 +168,10 @@ function freshRun(
     historySeq: 1,
     waitingFor: [],
     progress: null,
+    attributes: {},
     createdAtMs: written.atMs,
     dueAtMs: null,
     endedAtMs: null,
+    deadlineAtMs: timeoutMs === null ? null : Math.ceil(written.atMs + timeoutMs),
   };
 }
