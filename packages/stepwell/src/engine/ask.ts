@@ -7,6 +7,7 @@ import { type CallConfig, openChain } from "./chain.ts";
 import type { Deps } from "./deps.ts";
 import { type Execution, runName } from "./execution.ts";
 import { beginCall, type Call } from "./steps.ts";
+import { beginRenamed } from "./was.ts";
 
 /**
  * A body that was cancelled or given back is not told: its calls never settle.
@@ -29,12 +30,16 @@ export function askFor(deps: Deps, exec: Execution, key: string): string {
   return key;
 }
 
-/** A chain that begins this call in the next microtask. */
+/** A chain that begins this call in the next microtask. `base`: what its key begins with, before the name. */
 export function openCall(
   deps: Deps,
   exec: Execution,
-  call: Pick<Call, "key" | "kind" | "perform"> & { readonly config: CallConfig },
+  call: Pick<Call, "key" | "kind" | "perform"> & { readonly config: CallConfig; readonly base: string },
 ): Promise<unknown> {
-  const { key, kind, config, perform } = call;
-  return openChain(config, (resolve, reject) => beginCall(deps, { exec, key, kind, config, resolve, reject, perform }));
+  const { key, kind, config, base, perform } = call;
+  return openChain(config, (resolve, reject) => {
+    const begun: Call = { exec, key, kind, config, resolve, reject, perform };
+    if (config.was === null) beginCall(deps, begun);
+    else beginRenamed(deps, begun, base);
+  });
 }

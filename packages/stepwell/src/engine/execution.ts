@@ -14,6 +14,7 @@ import type { Owner, Run, Wait } from "../model/run.ts";
 import type { Attempt, Checkpoint, StepKind } from "../model/step.ts";
 import type { Outcome } from "../model/transition.ts";
 import type { Claim, Memory, RunRef } from "../store/store.ts";
+import type { CallConfig } from "./chain.ts";
 import type { StepContext } from "./handler.ts";
 import type { Host } from "./host.ts";
 import type { RetryPolicy } from "../model/retry.ts";
@@ -27,8 +28,12 @@ export type Phase = "running" | "parking" | "parked" | "over" | "lost";
 
 /** A ctx call that has begun and not been delivered. */
 export type OpenCall = {
+  readonly exec: Execution;
   readonly key: string;
   readonly kind: StepKind;
+  readonly config: CallConfig;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
   /** Of an awaited child. */
   readonly child?: RunRef;
 };
@@ -57,7 +62,7 @@ export type Compensation = {
 };
 
 /** A ctx call that may not begin before the claim is held again. */
-export type HeldCall = { readonly key: string; readonly begin: () => void };
+export type HeldCall = { readonly call: OpenCall; readonly begin: () => void };
 
 /** Why an execution gives its slot up. */
 export type Left = "parked" | "over" | "lost";
@@ -107,6 +112,10 @@ export type Execution = {
   live: boolean;
   readonly compensations: Map<string, Compensation>;
   deliveries: Delivery[];
+  /** How many of them were recorded by an earlier execution. */
+  replaying: number;
+  /** True while the inbox is read because waits for signals are due. */
+  timingOut: boolean;
   deliveriesSorted: boolean;
   pumping: boolean;
   /** Flush whose answer was last delivered directly. */
@@ -162,6 +171,8 @@ export function newExecution(
     live: memory === null,
     compensations: new Map(),
     deliveries: [],
+    replaying: 0,
+    timingOut: false,
     deliveriesSorted: true,
     pumping: false,
     deliveredIn: -1,
