@@ -17,11 +17,9 @@ import {
 } from "./execution.ts";
 import { checkIdle, continueExecution } from "./idle.ts";
 import { readInbox } from "./inbox.ts";
+import { readPatiently } from "./patience.ts";
 import { leaseLost } from "./record.ts";
 import { isEmpty, type Slots } from "./slots.ts";
-
-/** Pause before a failed read is tried again. */
-const READ_AGAIN_MS = 100;
 
 /** Continue a lingering body if nobody held the run meanwhile; else execute the run afresh. */
 export function beginRun(deps: Deps, slots: Slots, claim: Claim): void {
@@ -84,22 +82,10 @@ async function load(deps: Deps, slots: Slots, rowId: number, loading: { posted: 
   slots.reserved += 1;
   slots.loading.set(rowId, loading);
   try {
-    return await patiently(deps, () => deps.store.loadMemory(rowId));
+    return await readPatiently(deps, "a claimed run", () => deps.store.loadMemory(rowId));
   } finally {
     slots.loading.delete(rowId);
     slots.reserved -= 1;
-  }
-}
-
-/** A run that is claimed must be read: a store that fails is asked again. */
-async function patiently<T>(deps: Deps, read: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await read();
-    } catch (error) {
-      deps.log?.({ level: "warn", message: `a claimed run could not be read: ${String(error)}` });
-      await new Promise<void>((resolve) => void deps.host.timer(READ_AGAIN_MS, resolve));
-    }
   }
 }
 

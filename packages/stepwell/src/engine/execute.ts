@@ -98,7 +98,7 @@ async function settleFloating(deps: Deps, exec: Execution, outcome: Outcome): Pr
   exec.waits.clear();
   const goesOn = outcome.kind === "drained" || outcome.kind === "stuck";
   if (!goesOn) cancelChildren(deps, exec);
-  const floating = [...exec.open.keys(), ...exec.held.splice(0).map(({ key }) => key)];
+  const floating = [...exec.open.keys(), ...exec.held.splice(0).map(({ call }) => call.key)];
   const cause = goesOn ? "lost" : outcome.kind === "cancelled" ? "cancelled" : "floating";
   abortSteps(exec, cause, new StepwellError("STEP_FLOATING", `the body of ${runName(exec)} has ended.`));
   await quiet(deps, exec, deps.settings.graceMs);

@@ -15,6 +15,7 @@ import type { Owner, Run, Wait } from "../model/run.ts";
 import type { Attempt, Checkpoint, StepKind } from "../model/step.ts";
 import type { Outcome } from "../model/transition.ts";
 import type { Claim, Memory, RunRef } from "../store/store.ts";
+import type { Pending } from "./chain.ts";
 import type { StepContext } from "./handler.ts";
 import type { Host, Place } from "./host.ts";
 import type { RetryPolicy } from "../model/retry.ts";
@@ -27,7 +28,8 @@ import type { Workflow } from "./workflow.ts";
 export type Phase = "running" | "parking" | "parked" | "over" | "lost";
 
 /** A ctx call that has begun and not been delivered. */
-export type OpenCall = {
+export type OpenCall = Pending & {
+  readonly exec: Execution;
   readonly key: string;
   readonly kind: StepKind;
   /** Of an awaited child. */
@@ -65,7 +67,7 @@ export type Compensation = {
 };
 
 /** A ctx call that may not begin before the claim is held again. */
-export type HeldCall = { readonly key: string; readonly begin: () => void };
+export type HeldCall = { readonly call: OpenCall; readonly begin: () => void };
 
 /** Why an execution gives its slot up. */
 export type Left = "parked" | "over" | "lost";
@@ -92,9 +94,9 @@ export type Execution = {
   /** Keys that this body has asked for. */
   readonly asked: Set<string>;
   /** How often each signal was waited for; like `waits` and `compensations` made when first needed: most runs need none. */
-  waitCounts: Map<string, number>;
+  waitCounts: Late<number>;
   readonly open: Map<string, OpenCall>;
-  waits: Map<string, PendingWait>;
+  waits: Late<PendingWait>;
   readonly stepping: Set<RunningStep>;
   /** Writes submitted and not answered. */
   unanswered: number;
@@ -115,8 +117,12 @@ export type Execution = {
    * False while a replay has only been answered from checkpoints; logs and progress of that stretch are not repeated.
    */
   live: boolean;
-  compensations: Map<string, Compensation>;
+  compensations: Late<Compensation>;
   deliveries: Delivery[];
+  /** How many of them were recorded by an earlier execution. */
+  replaying: number;
+  /** True while the inbox is read because waits for signals are due. */
+  timingOut: boolean;
   deliveriesSorted: boolean;
   pumping: boolean;
   /** Flush whose answer was last delivered directly. */
@@ -135,12 +141,15 @@ export type Execution = {
   readonly checkIdle: (exec: Execution) => void;
 };
 
-/** Stands for every map that has had no entry yet; see {@link added}. */
+/** Stands for every map that has had no entry yet. */
 const NOTHING: Map<string, never> = new Map<string, never>();
 
-/** `map` with one more entry; a new one where it was NOTHING. */
-export function added<V>(map: Map<string, V>, key: string, value: V): Map<string, V> {
-  return map.size === 0 ? new Map([[key, value]]) : map.set(key, value);
+/** A map that is made with its first entry; see {@link added}. */
+export type Late<V> = Omit<Map<string, V>, "set">;
+
+/** `map` with one more entry. */
+export function added<V>(map: Late<V>, key: string, value: V): Late<V> {
+  return map.size === 0 ? new Map([[key, value]]) : (map as Map<string, V>).set(key, value);
 }
 
 /** A fresh execution of a claimed run; `memory` is null for a run that was never claimed before. */
@@ -178,6 +187,8 @@ export function newExecution(
     live: memory === null,
     compensations: NOTHING,
     deliveries: [],
+    replaying: 0,
+    timingOut: false,
     deliveriesSorted: true,
     pumping: false,
     deliveredIn: -1,

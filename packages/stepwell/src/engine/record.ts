@@ -34,18 +34,23 @@ export function saveCheckpoint(
   });
 }
 
+/** When an attempt or a wait is due: so long after the store has it, or at a moment by the store's clock. */
+export type Due = { readonly dueInMs: number } | { readonly dueAtMs: number };
+
 /** Save a failed attempt or the beginning of a wait; `saved` gets the moment when it is due. */
 export function saveAttempt(
   deps: Deps,
   exec: Execution,
-  { attempt, dueInMs }: { readonly attempt: Omit<NewAttempt, "seq" | "dueAtMs">; readonly dueInMs: number },
+  { attempt, due }: { readonly attempt: Omit<NewAttempt, "seq" | "dueAtMs">; readonly due: Due },
   saved: (dueAtMs: number) => void,
 ): void {
-  const stored = { ...attempt, seq: nextSeq(exec, null), dueAtMs: null };
+  const dueInMs = "dueInMs" in due ? due.dueInMs : null;
+  const dueAtMs = "dueAtMs" in due ? due.dueAtMs : null;
+  const stored = { ...attempt, seq: nextSeq(exec, null), dueAtMs };
   submit(deps, exec, { kind: "attempt", owner: exec.owner, attempt: stored, dueInMs }, (result) => {
     const atMs = momentOf(result);
     observeClock(deps.host, exec, atMs);
-    saved(atMs + dueInMs);
+    saved(dueAtMs ?? atMs + (dueInMs ?? 0));
     quieten(deps, exec);
   });
 }

@@ -10,20 +10,19 @@ import { StepwellError } from "../model/errors.ts";
 import { type Failure, failureText, parseFailure, toError, toFailure } from "../model/failure.ts";
 import { afterFailure } from "../model/retry.ts";
 import type { InboxItem } from "../model/inbox.ts";
-import type { Checkpoint, StepKind, StepOutcome } from "../model/step.ts";
+import type { Checkpoint, StepOutcome } from "../model/step.ts";
 import { type AttemptEnd, runAttempt, shapeFailure, type StepWork } from "./attempt.ts";
-import { type Pending, rejectCall } from "./chain.ts";
+import { rejectCall } from "./chain.ts";
 import { queueDelivery, quieten } from "./delivery.ts";
 import type { Deps } from "./deps.ts";
-import { added, type Execution, isGone, loseExecution, runName, scheduleIdleCheck } from "./execution.ts";
+import { added, type Execution, isGone, loseExecution, type OpenCall, runName, scheduleIdleCheck } from "./execution.ts";
 import { holdCall } from "./idle.ts";
 import { leaseLost, nextSeq, saveAttempt, saveCheckpoint } from "./record.ts";
 
 /** A durable call of a body (or a compensation), under way. */
-export type Call = Pending & {
-  readonly exec: Execution;
-  readonly key: string;
-  readonly kind: StepKind;
+export type Call = OpenCall & {
+  /** Keys that the call had before, of which the history knows neither a checkpoint nor an attempt. */
+  readonly formerly?: readonly string[];
   /** What the call does when no checkpoint answers it. */
   readonly perform: (deps: Deps, call: Call) => void;
 };
@@ -48,7 +47,7 @@ export function beginCall(deps: Deps, call: Call): void {
   if (checkpoint !== undefined) return replay(deps, call, checkpoint);
   if (exec.collecting) return;
   if (exec.phase !== "running" || exec.draining) {
-    return holdCall(deps, exec, { key: call.key, begin: () => beginCall(deps, call) });
+    return holdCall(deps, exec, { call, begin: () => beginCall(deps, call) });
   }
   if (exec.seq >= HISTORY_SEQ_MAX) return rejectCall(call, historyLimit(exec));
   exec.live = true;
@@ -57,9 +56,10 @@ export function beginCall(deps: Deps, call: Call): void {
 }
 
 /** Save an outcome and deliver it, shaped, to the body. */
-export function endCall(deps: Deps, call: Call, end: CallEnd, consumes: InboxItem | null = null): void {
+export function endCall(deps: Deps, call: OpenCall, end: CallEnd, consumes: InboxItem | null = null): void {
   const { exec } = call;
   const { text, value, outcome, attempt } = end;
+  call.config.ended = true;
   const compensable = call.config.compensate !== null && outcome === "completed";
   const seq = nextSeq(exec, consumes);
   const durationMs = Math.round(end.durationMs);
@@ -94,6 +94,7 @@ async function tryUntilEnded(
   const earlier = exec.attempts.get(call.key);
   let attempt = (earlier?.attempt ?? 0) + 1;
   let begun = first;
+  call.config.attempt = attempt;
   if (earlier !== undefined) await retryIsDue(deps, exec, call.key, earlier.dueAtMs);
   for (;;) {
     if (begun === null) {
@@ -109,6 +110,7 @@ async function tryUntilEnded(
     if (isGivenUp(call)) return;
     if (ended !== null) return endCall(deps, call, ended);
     attempt += 1;
+    call.config.attempt = attempt;
     begun = null;
   }
 }
@@ -125,12 +127,12 @@ async function regainsLease(deps: Deps, exec: Execution): Promise<boolean> {
 }
 
 /** A body whose outcome is decided, by its end or by a cancel, is left where it stands: it hears nothing more. */
-function isUnheard(call: Call): boolean {
+function isUnheard(call: OpenCall): boolean {
   return (call.exec.closed || call.exec.cancel !== null) && call.kind !== "compensation";
 }
 
-/** The run is gone, or has ended its body without waiting for this call any longer: its outcome must not be stored. */
-function isGivenUp(call: Call): boolean {
+/** The run is gone, or does not wait for this call any longer: its outcome must not be stored. */
+export function isGivenUp(call: OpenCall): boolean {
   return isGone(call.exec) || call.exec.open.get(call.key) !== call;
 }
 
@@ -178,7 +180,7 @@ function saveFailedAttempt(
 ): Promise<number> {
   const { failure, attempt, durationMs, dueInMs } = failed;
   const row = { key: call.key, kind: call.kind, attempt, error: failureText(failure), durationMs };
-  const write = { attempt: { ...row, state: "failed" }, dueInMs } as const;
+  const write = { attempt: { ...row, state: "failed" }, due: { dueInMs } } as const;
   return new Promise((resolve) => saveAttempt(deps, call.exec, write, resolve));
 }
 
@@ -200,13 +202,18 @@ function replay(deps: Deps, call: Call, checkpoint: Checkpoint): void {
   }
   exec.recorded.delete(call.key);
   exec.open.set(call.key, call);
+  call.config.ended = true;
   const failed = checkpoint.outcome === "failed" || checkpoint.outcome === "cancelled";
   const value = failed ? parseFailure(checkpoint.value) : decode(checkpoint.value);
   if (checkpoint.compensable) rememberCompensation(call, checkpoint.seq, value);
-  queueDelivery(deps, exec, checkpoint.seq, () => settleCall(call, checkpoint.outcome, value));
+  exec.replaying += 1;
+  queueDelivery(deps, exec, checkpoint.seq, () => {
+    exec.replaying -= 1;
+    settleCall(call, checkpoint.outcome, value);
+  });
 }
 
-function settleCall(call: Call, outcome: StepOutcome, value: unknown): void {
+function settleCall(call: OpenCall, outcome: StepOutcome, value: unknown): void {
   call.exec.open.delete(call.key);
   if (isUnheard(call)) return;
   const failed = outcome === "failed" || outcome === "cancelled";
@@ -216,7 +223,7 @@ function settleCall(call: Call, outcome: StepOutcome, value: unknown): void {
   call.resolve(result);
 }
 
-function rememberCompensation(call: Call, seq: number, value: unknown): void {
+function rememberCompensation(call: OpenCall, seq: number, value: unknown): void {
   const { compensate } = call.config;
   if (compensate === null) return;
   const undo = compensate.undo as (value: unknown, step: unknown) => unknown;
