@@ -58,8 +58,13 @@ const METHODS: Methods = {
   step,
   map: ({ deps, exec, scope }, name: string, items: readonly unknown[], options: MapOptions<unknown>, work: MapWork) =>
     mapItems(deps, exec, items, { scope, name, options, work }),
-  each: ({ deps, exec, scope }, name: string, items: readonly unknown[], options: EachOptions<unknown>, body: EachBody) =>
-    eachItem(deps, exec, items, { scope, name, options, body, openContext }),
+  each: (
+    { deps, exec, scope },
+    name: string,
+    items: readonly unknown[],
+    options: EachOptions<unknown>,
+    body: EachBody,
+  ) => eachItem(deps, exec, items, { scope, name, options, body, openContext }),
   sleep: (door, timer: StepName, duration: string | number) =>
     open(door, timer, "sleep", performSleep(parseDuration(duration, `sleep "${String(timer)}"`))),
   sleepUntil: (door, timer: StepName, moment: Date | number) =>

@@ -4,6 +4,7 @@
 import type { InboxItem } from "../model/inbox.ts";
 import type { Claim, Store } from "../store/store.ts";
 import type { Committer } from "./commit.ts";
+import type { Elsewhere } from "./elsewhere.ts";
 import type { Host } from "./host.ts";
 import type { Registry } from "./registry.ts";
 import type { LogEntry, Settings } from "./settings.ts";
@@ -36,6 +37,7 @@ export type Deps = {
   readonly committer: Committer;
   readonly registry: Registry;
   readonly watchers: Watchers;
+  readonly elsewhere: Elsewhere;
   readonly worker: WorkerDoor;
   /** Null by default: off is free. */
   readonly log: ((entry: LogEntry) => void) | null;

@@ -9,6 +9,7 @@ import type { RunState } from "../model/run.ts";
 import type { Store } from "../store/store.ts";
 import { openCommitter } from "./commit.ts";
 import type { Deps, WorkerDoor } from "./deps.ts";
+import { openElsewhere } from "./elsewhere.ts";
 import {
   type ActorOption,
   openHandle,
@@ -90,14 +91,17 @@ export async function openEngineOn(store: Store, host: Host, options: EngineOpti
   const settings = toSettings(host, options);
   const registry = openRegistry(store, options.workflows ?? []);
   const seat: Seat = { worker: null, undo: [], closing: null };
+  const watchers = openWatchers();
+  const worker = workerDoor(seat);
   const deps: Deps = Object.freeze({
     host,
     store,
     settings,
     registry,
     committer: openCommitter(host, store, (error) => options.log?.({ level: "warn", message: error.message })),
-    watchers: openWatchers(),
-    worker: workerDoor(seat),
+    watchers,
+    elsewhere: openElsewhere(host, store, watchers, worker.leaseHeld),
+    worker,
     log: options.log ?? null,
   });
   for (const workflow of options.workflows ?? []) await registry.versionIdOf(workflow);
@@ -211,6 +215,7 @@ async function closeEngine(deps: Deps, seat: Seat): Promise<void> {
   }
   await withinGrace(deps, deps.committer.idle());
   deps.committer.close();
+  deps.elsewhere.close();
   await deps.store.close();
   for (const undo of seat.undo) undo();
 }

@@ -54,6 +54,8 @@ export function openHost(): Host {
   const scope = new AsyncLocalStorage<Place | undefined>();
   const ids = new V7Generator({ nextUint32: openRandomWords() });
   let lastMs = 0;
+  let described: WorkerProcess | null = null;
+  const here = (): WorkerProcess => (described ??= describeProcess());
   return {
     nowMs: () => (lastMs = Math.max(lastMs, Date.now())),
     monotonicMs: () => performance.now(),
@@ -64,8 +66,8 @@ export function openHost(): Host {
     hash: (text) => createHash("sha256").update(text).digest("base64url").slice(0, 22),
     inside: (place, work) => scope.run(place, work),
     currentStep: () => stepOf(scope.getStore()),
-    describeProcess,
-    isGone,
+    describeProcess: here,
+    isGone: (worker) => isGone(worker, here()),
     catchStrays: (report) => catchStrays(() => scope.getStore(), report),
     onShutdown,
     exit: (code) => process.exit(code),
@@ -116,8 +118,7 @@ function describeProcess(): WorkerProcess {
 /**
  * Only on the same boot and in the same pid namespace can an absent pid, or one with another start time, prove an end.
  */
-function isGone(worker: WorkerProcess): boolean {
-  const here = describeProcess();
+function isGone(worker: WorkerProcess, here: WorkerProcess): boolean {
   const comparable = here.bootId !== "" && here.bootId === worker.bootId && here.pidNamespace === worker.pidNamespace;
   return comparable && worker.pidStartedAt !== "" && processStartedAt(worker.pid) !== worker.pidStartedAt;
 }

@@ -15,7 +15,15 @@ import { type AttemptEnd, runAttempt, shapeFailure, type StepWork } from "./atte
 import { rejectCall } from "./chain.ts";
 import { queueDelivery, quieten } from "./delivery.ts";
 import type { Deps } from "./deps.ts";
-import { added, type Execution, isGone, loseExecution, type OpenCall, runName, scheduleIdleCheck } from "./execution.ts";
+import {
+  added,
+  type Execution,
+  isGone,
+  loseExecution,
+  type OpenCall,
+  runName,
+  scheduleIdleCheck,
+} from "./execution.ts";
 import { holdCall } from "./idle.ts";
 import { leaseLost, nextSeq, saveAttempt, saveCheckpoint } from "./record.ts";
 
