@@ -9,6 +9,7 @@ import type { RunState } from "../model/run.ts";
 import type { Store } from "../store/store.ts";
 import { openCommitter } from "./commit.ts";
 import type { Deps, WorkerDoor } from "./deps.ts";
+import { openElsewhere } from "./elsewhere.ts";
 import {
   type ActorOption,
   openHandle,
@@ -90,14 +91,17 @@ export async function openEngineOn(store: Store, host: Host, options: EngineOpti
   const settings = toSettings(host, options);
   const registry = openRegistry(store, options.workflows ?? []);
   const seat: Seat = { worker: null, undo: [], closing: null };
+  const watchers = openWatchers();
+  const worker = workerDoor(seat);
   const deps: Deps = Object.freeze({
     host,
     store,
     settings,
     registry,
     committer: openCommitter(host, store, (error) => options.log?.({ level: "warn", message: error.message })),
-    watchers: openWatchers(),
-    worker: workerDoor(seat),
+    watchers,
+    elsewhere: openElsewhere(host, store, watchers, worker.leaseHeld),
+    worker,
     log: options.log ?? null,
   });
   for (const workflow of options.workflows ?? []) await registry.versionIdOf(workflow);
@@ -114,7 +118,7 @@ function workerDoor(seat: Seat): WorkerDoor {
   return {
     reserve: () => seat.worker?.reserve() ?? null,
     unreserve: () => seat.worker?.unreserve(),
-    begin: (claim) => seat.worker?.begin(claim),
+    begin: (claim, input) => seat.worker?.begin(claim, input),
     executes: (rowId) => seat.worker?.executes(rowId) ?? false,
     proved: (rowId) => seat.worker?.proved(rowId),
     nudge: () => seat.worker?.nudge(),
@@ -167,7 +171,8 @@ async function startRun(
   const workflow = typeof named === "string" ? registered(deps, named) : named;
   checkKeys("options of start", options, ["id", "actor"]);
   const start = { id: options.id ?? null, hashed: true, actor: options.actor ?? deps.settings.actor, parent: null };
-  const { rowId, id } = await insertRun(deps, await prepareRun(deps, workflow, input, start));
+  const prepared = prepareRun(deps, workflow, input, start);
+  const { rowId, id } = await insertRun(deps, prepared instanceof Promise ? await prepared : prepared);
   return openHandle(deps, { namespace: workflow.namespace, name: workflow.name, id }, rowId);
 }
 
@@ -211,6 +216,7 @@ async function closeEngine(deps: Deps, seat: Seat): Promise<void> {
   }
   await withinGrace(deps, deps.committer.idle());
   deps.committer.close();
+  deps.elsewhere.close();
   await deps.store.close();
   for (const undo of seat.undo) undo();
 }

@@ -6,7 +6,7 @@
  */
 
 /** What kind of ctx call wrote the checkpoint; a replay that asks for another kind has diverged. */
-export type StepKind = "step" | "sleep" | "signal" | "child" | "start" | "now" | "compensation";
+export type StepKind = "step" | "sleep" | "signal" | "child" | "start" | "now" | "race" | "compensation";
 
 /** How a step ended. `handled`: a failure turned into a value by onError or fallback. */
 export type StepOutcome = "completed" | "handled" | "failed" | "cancelled";
