@@ -62,6 +62,7 @@ async function settled(deps: Deps, config: CallConfig, step: RunningStep, outcom
   } catch (thrown) {
     return failureEnd(deps, step, thrown);
   } finally {
+    if (step.abortedFor !== "timeout") step.ended = true;
     stepping.delete(step);
   }
 }
@@ -120,6 +121,7 @@ function openStep(host: Host, call: StepCall, attempt: number): RunningStep {
   step.abortedFor = null;
   step.abortReason = undefined;
   step.controller = null;
+  step.ended = false;
   step.context = openStepContext(step, attempt);
   return step;
 }
@@ -159,18 +161,23 @@ const STEP_CONTEXT = {
 function timed(
   deps: Deps,
   step: RunningStep,
-  config: Pick<CallConfig, "timeoutMs" | "where">,
+  { timeoutMs, where }: Pick<CallConfig, "timeoutMs" | "where">,
   outcome: unknown,
 ): Promise<unknown> {
-  const { timeoutMs, where } = config;
   return new Promise((resolve, reject) => {
     const cancel = deps.host.timer(timeoutMs ?? 0, () => {
       const error = new StepwellError("STEP_TIMEOUT", `${where} took longer than ${timeoutMs} ms.`, {
         details: { timeoutMs },
       });
       abortStep(step, "timeout", error);
+      if (step.abortedFor === "timeout") step.exec.abandoned.push(step);
       reject(error);
     });
-    Promise.resolve(outcome).then(resolve, reject).finally(cancel);
+    Promise.resolve(outcome)
+      .then(resolve, reject)
+      .finally(() => {
+        step.ended = true;
+        cancel();
+      });
   });
 }

@@ -64,6 +64,7 @@ async function work(orders: ChildOrders): Promise<void> {
       return () => clearTimeout(timer);
     },
     nextExecution: () => (executions += 1),
+    die: () => false,
   };
   const workflows = openShapes(desk);
   const engine = await openEngineOn(mortal(store, death), host, {
