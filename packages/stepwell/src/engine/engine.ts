@@ -181,7 +181,7 @@ async function listRuns(deps: Deps, filter: NonNullable<Parameters<Engine["list"
   checkKeys("filter of list", filter, ["workflow", "state", "limit"]);
   const states = typeof filter.state === "string" ? [filter.state] : filter.state;
   const limit = Math.min(Math.max(1, filter.limit ?? 100), 1_000);
-  const runs = await deps.store.listRuns({
+  const { runs } = await deps.store.listRuns({
     ...(filter.workflow === undefined ? {} : nameOf(filter.workflow)),
     ...(states === undefined ? {} : { states }),
     limit,

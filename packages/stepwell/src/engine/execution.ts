@@ -82,7 +82,7 @@ export type Execution = {
   seq: number;
   /** Checkpoints that the body has not asked for yet. */
   readonly recorded: Map<string, Checkpoint>;
-  /** Newest stored attempt of each step that has one. */
+  /** Newest failed attempt, or beginning of a wait, of each call that has one. */
   readonly attempts: Map<string, Attempt>;
   /** Keys that this body has asked for. */
   readonly asked: Set<string>;
@@ -153,7 +153,7 @@ export function newExecution(
     clock: { storeMs: claim.nowMs, monotonicMs: Infinity },
     seq: memory?.lastSeq ?? run.historySeq,
     recorded: memory === null ? NOTHING : new Map(memory.checkpoints.map((checkpoint) => [checkpoint.key, checkpoint])),
-    attempts: memory === null ? NOTHING : new Map(memory.attempts.map((attempt) => [attempt.key, attempt])),
+    attempts: memory === null ? NOTHING : newestAttempts(memory),
     asked: new Set(),
     waitCounts: new Map(),
     open: new Map(),
@@ -183,6 +183,12 @@ export function newExecution(
     onQuiet: null,
     ...hooks,
   };
+}
+
+/** An attempt that was running when its worker died is no failure: it is made again, under the same number. */
+function newestAttempts({ attempts }: Memory): Map<string, Attempt> {
+  const told = attempts.filter((attempt) => attempt.state !== "running");
+  return new Map(told.map((attempt) => [attempt.key, attempt]));
 }
 
 /** The run's public name, for messages and the log. */

@@ -9,6 +9,8 @@
  *       it still writes in between is refused because it is dead.
  *   L4. On the same machine a process that has provably ended is buried at once.
  */
+import { parseFailure } from "../model/failure.ts";
+import type { Run } from "../model/run.ts";
 import type { Deps } from "./deps.ts";
 
 /** Pause between two looks for lapsed leases at least. */
@@ -125,11 +127,18 @@ async function takeOver(deps: Omit<Deps, "worker">, state: State, events: LeaseE
       worker.state === "dead" || (await store.buryWorker(worker.workerId, host.isGone(worker), host.nowMs()));
     if (!dead) nextLapseMs = Math.min(nextLapseMs, worker.leaseUntilMs);
     if (!dead) continue;
-    freed += await store.releaseRuns(worker.workerId, host.nowMs());
+    const released = await store.releaseRuns(worker.workerId, "died", host.nowMs());
+    freed += released.freed;
+    for (const run of released.quarantined) tellQuarantined(deps, run);
     await store.retireWorker(worker.workerId);
   }
   if (freed > 0) events.freed();
   planLook(deps, state, events, nextLapseMs - host.nowMs());
+}
+
+function tellQuarantined(deps: Omit<Deps, "worker">, run: Run): void {
+  const { message } = parseFailure(run.error ?? "null");
+  deps.log?.({ level: "error", message, run: `${run.namespace}/${run.name} ${run.id}` });
 }
 
 /** Renewals look anyway; a lease that lapses before the next one has a look of its own (P9). */

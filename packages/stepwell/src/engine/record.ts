@@ -8,7 +8,7 @@ import { StepwellError } from "../model/errors.ts";
 import { failureText, toFailure } from "../model/failure.ts";
 import type { NoteKind } from "../model/history.ts";
 import type { InboxItem } from "../model/inbox.ts";
-import type { Attempt, Checkpoint } from "../model/step.ts";
+import type { Checkpoint, NewAttempt } from "../model/step.ts";
 import type { Transition } from "../model/transition.ts";
 import type { Write, WriteResult } from "../store/store.ts";
 import { deliverFresh, quieten } from "./delivery.ts";
@@ -29,7 +29,8 @@ export function saveCheckpoint(
   settle: () => void,
 ): void {
   const item = consumes === null ? null : consumes.seq;
-  const write: Write = { kind: "checkpoint", owner: exec.owner, checkpoint, consumes: item };
+  const clearsCrashes = exec.run.crashes > 0;
+  const write: Write = { kind: "checkpoint", owner: exec.owner, checkpoint, consumes: item, clearsCrashes };
   submit(deps, exec, write, () => deliverFresh(deps, exec, checkpoint.seq, settle));
 }
 
@@ -40,7 +41,7 @@ export type Due = { readonly dueInMs: number } | { readonly dueAtMs: number };
 export function saveAttempt(
   deps: Deps,
   exec: Execution,
-  { attempt, due }: { readonly attempt: Omit<Attempt, "seq" | "dueAtMs">; readonly due: Due },
+  { attempt, due }: { readonly attempt: Omit<NewAttempt, "seq" | "dueAtMs">; readonly due: Due },
   saved: (dueAtMs: number) => void,
 ): void {
   const dueInMs = "dueInMs" in due ? due.dueInMs : null;

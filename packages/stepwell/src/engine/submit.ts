@@ -50,6 +50,7 @@ export async function prepareRun(
       actor: start.actor,
       seed: Math.floor(deps.host.random() * Number.MAX_SAFE_INTEGER),
       parent: start.parent,
+      timeoutMs: null,
     },
   };
 }
@@ -132,8 +133,9 @@ function freshRun(
   written: { readonly rowId: number; readonly atMs: number },
 ): Run {
   const { namespace, name, version } = prepared.workflow;
+  const { timeoutMs, ...run } = prepared.run;
   return {
-    ...prepared.run,
+    ...run,
     namespace,
     name,
     version,
@@ -150,8 +152,10 @@ function freshRun(
     historySeq: 1,
     waitingFor: [],
     progress: null,
+    attributes: {},
     createdAtMs: written.atMs,
     dueAtMs: null,
     endedAtMs: null,
+    deadlineAtMs: timeoutMs === null ? null : Math.ceil(written.atMs + timeoutMs),
   };
 }

@@ -65,7 +65,7 @@ export async function openWorker(deps: Deps): Promise<Worker> {
 async function leaveRegistry(deps: Deps, workerId: number): Promise<void> {
   try {
     await deps.store.buryWorker(workerId, true, deps.host.nowMs());
-    await deps.store.releaseRuns(workerId, deps.host.nowMs());
+    await deps.store.releaseRuns(workerId, "left", deps.host.nowMs());
     await deps.store.retireWorker(workerId);
   } catch (error) {
     deps.log?.({ level: "warn", message: `the worker could not leave the registry: ${String(error)}` });

@@ -128,6 +128,10 @@ export const ERROR_CODES = {
     cause: "The run whose result was asked for was cancelled.",
     cure: "Read `cause` for the reason given, or call run.outcome() to branch instead of catching.",
   },
+  RUN_QUARANTINED: {
+    cause: "Every worker that executed the run died, the last one while it executed nothing else.",
+    cure: "Find in its history the step under way each time, which exhausts memory or ends the process; the run is set aside and may be cancelled.",
+  },
   HISTORY_LIMIT: {
     cause: "The run has recorded as many events as one run may.",
     cure: "Move part of the work into child workflows.",

@@ -15,8 +15,13 @@ export type Statements = { readonly [Name in keyof typeof QUERIES]: StatementSyn
 /** An open database of the newest schema. */
 export type Connection = { readonly db: DatabaseSync; readonly sql: Statements };
 
-/** A claim whose commit is in doubt. */
-export type DoubtfulClaim = { readonly rowId: number; readonly workerId: number; readonly fence: number };
+/** A claim whose commit is in doubt; `suspect`: of a run on probation, which a claim of others must not bring. */
+export type DoubtfulClaim = {
+  readonly rowId: number;
+  readonly workerId: number;
+  readonly fence: number;
+  readonly suspect: boolean;
+};
 
 /** What lives as long as the store. */
 export type Session = {

@@ -9,13 +9,15 @@ import type { DatabaseSync } from "node:sqlite";
 import { StepwellError } from "../../model/errors.ts";
 import { checkKeys } from "../../model/options.ts";
 import type { NowMs, Store } from "../store.ts";
-import { claimRuns, nextDueInMs, resumePaused } from "./claim.ts";
+import { listActiveSteps } from "./attempt.ts";
+import { claimRuns, nextDue, resumePaused } from "./claim.ts";
 import { closeSession, connected, connectFile, type Session } from "./connection.ts";
 import { toStoreError } from "./faults.ts";
 import { flush } from "./flush.ts";
 import { listHistory } from "./history.ts";
 import { listInbox } from "./inbox.ts";
-import { findRun, listRuns, loadMemory } from "./run.ts";
+import { listRuns } from "./list.ts";
+import { findRun, loadMemory } from "./run.ts";
 import { ensureVersion, listVersions } from "./version.ts";
 import {
   buryWorker,
@@ -70,18 +72,19 @@ function toStore(session: Session): Store {
     flush: (writes, nowMs) => call(() => flush(session, writes, now(nowMs))),
     claimRuns: (by) => call(() => claimRuns(session, { ...by, nowMs: now(by.nowMs) })),
     resumePaused: (versionIds, nowMs) => call(() => resumePaused(session, versionIds, now(nowMs))),
-    nextDueInMs: (versionIds, nowMs) => call(() => nextDueInMs(session, versionIds, now(nowMs))),
+    nextDue: (versionIds, nowMs) => call(() => nextDue(session, versionIds, now(nowMs))),
     listHeldRuns: (workerId) => call(() => listHeldRuns(session, workerId)),
     loadMemory: (rowId) => call(() => loadMemory(session, rowId)),
     listInbox: (rowId, afterSeq) => call(() => listInbox(session, rowId, afterSeq)),
     findRun: (ref) => call(() => findRun(session, ref)),
     listRuns: (filter) => call(() => listRuns(session, filter)),
     listHistory: (rowId) => call(() => listHistory(session, rowId)),
+    listActiveSteps: (rowId) => call(() => listActiveSteps(session, rowId)),
     registerWorker: (worker, leaseMs, nowMs) => call(() => registerWorker(session, worker, leaseMs, now(nowMs))),
     renewWorker: (workerId, leaseMs, nowMs) => call(() => renewWorker(session, workerId, leaseMs, now(nowMs))),
     listWorkers: () => call(() => listWorkers(session)),
     buryWorker: (workerId, gone, nowMs) => call(() => buryWorker(session, workerId, gone, now(nowMs))),
-    releaseRuns: (workerId, nowMs) => call(() => releaseRuns(session, workerId, now(nowMs))),
+    releaseRuns: (workerId, how, nowMs) => call(() => releaseRuns(session, workerId, how, now(nowMs))),
     retireWorker: (workerId) => call(() => retireWorker(session, workerId)),
     close: async () => closeSession(session),
   };

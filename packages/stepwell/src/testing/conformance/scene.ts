@@ -6,7 +6,7 @@
  */
 import type { NewInboxItem } from "../../model/inbox.ts";
 import type { NewRun, Owner, Parent, Run } from "../../model/run.ts";
-import type { Attempt, Checkpoint } from "../../model/step.ts";
+import type { Checkpoint, NewAttempt } from "../../model/step.ts";
 import type { Transition } from "../../model/transition.ts";
 import type { RunRef, Store, WorkerProcess, Write, WriteResult } from "../../store/store.ts";
 
@@ -64,7 +64,17 @@ export function aWorker(store: Store, process: Partial<WorkerProcess> = {}): Pro
 
 /** The fields of a run. */
 export function aRun({ versionId }: Scene, fields: Partial<NewRun> = {}): NewRun {
-  return { versionId, id: "r", input: '"in"', inputHash: null, actor: "kim", seed: 7, parent: null, ...fields };
+  return {
+    versionId,
+    id: "r",
+    input: '"in"',
+    inputHash: null,
+    actor: "kim",
+    seed: 7,
+    parent: null,
+    timeoutMs: null,
+    ...fields,
+  };
 }
 
 /** One write in a flush of its own. */
@@ -104,12 +114,12 @@ export function checkpointOf(owner: Owner, fields: Partial<Checkpoint> = {}, con
     durationMs: 3,
     ...fields,
   };
-  return { kind: "checkpoint", owner, checkpoint, consumes };
+  return { kind: "checkpoint", owner, checkpoint, consumes, clearsCrashes: false };
 }
 
 /** A first attempt that failed, without another. */
-export function attemptOf(owner: Owner, fields: Partial<Attempt> = {}, dueInMs: number | null = null): Write {
-  const attempt: Attempt = {
+export function attemptOf(owner: Owner, fields: Partial<NewAttempt> = {}, dueInMs: number | null = null): Write {
+  const attempt: NewAttempt = {
     key: "step",
     kind: "step",
     state: "failed",
@@ -170,7 +180,7 @@ export function codeOf(thrown: unknown): unknown {
 
 /** Claim the one run that is due. */
 export async function claimOne(scene: Scene, nowMs: number = NOW, workerId: number = scene.workerId): Promise<Owner> {
-  const by = { workerId, versionIds: [scene.versionId], limit: 1, nowMs };
+  const by = { workerId, suspects: false, versionIds: [scene.versionId], limit: 1, nowMs };
   const [claim] = await scene.store.claimRuns(by);
   if (claim === undefined) throw new RangeError("nothing to claim");
   return { rowId: claim.run.rowId, workerId, fence: claim.run.fence };

@@ -12,7 +12,8 @@
  */
 import { StepwellError } from "../../model/errors.ts";
 import type { Dice } from "../../model/dice.ts";
-import type { Claim, NowMs, Store } from "../../store/store.ts";
+import { isSuspect } from "../../model/run.ts";
+import type { Claim, NextDue, NowMs, Store } from "../../store/store.ts";
 import type { StoreRecord } from "./evidence.ts";
 import type { Process } from "./kernel.ts";
 
@@ -63,11 +64,11 @@ export function openFaultyStore(disk: Disk, caller: Process, dice: Dice): Store 
       ),
     claimRuns: (by) =>
       write(
-        () => claimAgain(line, store.claimRuns({ ...by, nowMs: clock(by.nowMs) })),
+        () => claimAgain(line, by.suspects, store.claimRuns({ ...by, nowMs: clock(by.nowMs) })),
         (claims) => ({ kind: "claim", workerId: by.workerId, claims }),
       ),
     resumePaused: (versionIds, nowMs) => send(line, "write", () => store.resumePaused(versionIds, clock(nowMs))),
-    nextDueInMs: (versionIds, nowMs) => read(() => store.nextDueInMs(versionIds, clock(nowMs))),
+    nextDue: (versionIds, nowMs) => read(async () => nextDue(line, await store.nextDue(versionIds, clock(nowMs)))),
     loadMemory: (rowId) =>
       send(
         line,
@@ -80,6 +81,7 @@ export function openFaultyStore(disk: Disk, caller: Process, dice: Dice): Store 
     findRun: (ref) => read(() => store.findRun(ref)),
     listRuns: (filter) => read(() => store.listRuns(filter)),
     listHistory: (rowId) => read(() => store.listHistory(rowId)),
+    listActiveSteps: (rowId) => read(() => store.listActiveSteps(rowId)),
     ...registryCalls(line, clock),
     close: () => Promise.resolve(),
   };
@@ -136,12 +138,12 @@ function registryCalls(
           nowMs: appliedMs,
         }),
       ),
-    releaseRuns: (workerId, nowMs) =>
+    releaseRuns: (workerId, how, nowMs) =>
       send(
         line,
         "write",
-        () => store.releaseRuns(workerId, stamped(nowMs)),
-        (freed) => ({ kind: "free", workerId, freed }),
+        () => store.releaseRuns(workerId, how, stamped(nowMs)),
+        ({ freed, quarantined }) => ({ kind: "free", workerId, how, freed, quarantined }),
       ),
     retireWorker: (workerId) =>
       send(
@@ -211,16 +213,26 @@ function send<T>(line: Line, access: Access, apply: () => Promise<T>, note?: Not
 }
 
 /** What every adapter owes: a claim whose answer was lost is given again, as long as it is held. */
-async function claimAgain(line: Line, claiming: Promise<readonly Claim[]>): Promise<readonly Claim[]> {
+async function claimAgain(
+  line: Line,
+  suspects: boolean,
+  claiming: Promise<readonly Claim[]>,
+): Promise<readonly Claim[]> {
   const claims = await claiming;
-  const doubtful = line.doubtful;
-  line.doubtful = [];
+  const doubtful = line.doubtful.filter((claim) => isSuspect(claim.run) === suspects);
+  line.doubtful = line.doubtful.filter((claim) => isSuspect(claim.run) !== suspects);
   const held: Claim[] = [];
   for (const claim of doubtful) {
     const run = await line.disk.store.findRun(claim.run);
     if (run?.fence === claim.run.fence && run.workerId === claim.run.workerId) held.push({ ...claim, run });
   }
   return [...held, ...claims];
+}
+
+/** And what may have been claimed is due: only a claim of its kind tells. */
+function nextDue({ doubtful }: Line, { runInMs, suspectInMs }: NextDue): NextDue {
+  const has = (suspect: boolean): boolean => doubtful.some((claim) => isSuspect(claim.run) === suspect);
+  return { runInMs: has(false) ? 0 : runInMs, suspectInMs: has(true) ? 0 : suspectInMs };
 }
 
 /** `lost`: unknown and not applied. `late`: unknown and applied after the caller was told. A read fails, or not. */
