@@ -2,12 +2,13 @@
  * Attempt: one try of step code, with its context, timeout and abort signal.
  */
 import { encode } from "../model/json.ts";
-import { StepwellError } from "../model/errors.ts";
 import { type Failure, toError, toFailure } from "../model/failure.ts";
+import { beatStep, endBeats, lastBeat } from "./beat.ts";
 import type { CallConfig, StepError } from "./chain.ts";
 import type { Deps } from "./deps.ts";
-import { type Abort, type AbortCause, abortStep, type Execution, type RunningStep, runName } from "./execution.ts";
+import { type AbortCause, type Execution, type OpenCall, type RunningStep, runName } from "./execution.ts";
 import type { StepContext } from "./handler.ts";
+import { inTime } from "./timeout.ts";
 
 /** How an attempt ended. `text` is what is stored, `value` the decoded copy that the body gets. */
 export type AttemptEnd =
@@ -24,22 +25,25 @@ export type AttemptEnd =
 export type StepWork = (step: StepContext) => unknown;
 
 /** The call whose step is tried. */
-export type StepCall = { readonly exec: Execution; readonly key: string; readonly config: CallConfig };
+export type StepCall = Pick<OpenCall, "exec" | "key" | "kind" | "config">;
 
-/** Run step code once. Never rejects; whatever it throws becomes a Failure. */
+/** Run step code once. Never rejects; whatever it throws becomes a Failure. Attempt 0: code that is part of another. */
 export async function runAttempt(deps: Deps, call: StepCall, work: StepWork, attempt: number): Promise<AttemptEnd> {
   const { host, settings } = deps;
   const { exec } = call;
-  const step = openStep(exec, call.key, attempt);
   const startedMs = host.monotonicMs();
+  const step = openStep(deps, call, attempt, startedMs);
+  const { config } = call;
   exec.stepping.add(step);
   try {
     const outcome = host.inside({ kind: "step", name: stepLabel(exec, call.key) }, () => work(step.context));
-    const returned = await (call.config.timeoutMs === null ? outcome : timed(deps, step, call.config, outcome));
+    const untimed = config.timeoutMs === null && config.heartbeatMs === null;
+    const returned = await (untimed ? outcome : inTime(deps, step, config, outcome));
     const { text, value } = encode(returned, settings.limits);
     return { kind: "value", text, value, durationMs: host.monotonicMs() - startedMs };
   } catch (thrown) {
     const durationMs = host.monotonicMs() - startedMs;
+    endBeats(step, true);
     return { kind: "failure", failure: toFailure(thrown), abortedFor: step.abort.cause, durationMs };
   } finally {
     exec.stepping.delete(step);
@@ -55,8 +59,8 @@ export async function shapeFailure(
 ): Promise<AttemptEnd | null> {
   const shape = findHandler(call.config, failure) ?? (final ? call.config.fallback : null);
   if (shape === null) return null;
-  const untimed = { ...call, config: { ...call.config, timeoutMs: null } };
-  return runAttempt(deps, untimed, () => shape(toError(failure)), 1);
+  const untimed = { ...call, config: { ...call.config, timeoutMs: null, heartbeatMs: null } };
+  return runAttempt(deps, untimed, () => shape(toError(failure)), 0);
 }
 
 /** Names the step wherever its code shows up: in errors about ctx calls inside it, and in strays. */
@@ -73,14 +77,19 @@ function findHandler(config: CallConfig, failure: Failure): ((error: StepError) 
   return null;
 }
 
-function openStep(exec: Execution, key: string, attempt: number): RunningStep {
+function openStep(deps: Deps, { exec, key, kind }: StepCall, attempt: number, startedMs: number): RunningStep {
   const { namespace, name, id } = exec.run;
-  const abort: Abort = { controller: null, cause: null, error: undefined };
-  const own = { attempt, step: key, runId: id, workflow: `${namespace}/${name}`, [ABORT]: abort };
-  return { context: Object.setPrototypeOf(own, STEP_CONTEXT) as StepContext, abort };
+  const own: Own = { attempt, step: key, runId: id, workflow: `${namespace}/${name}`, [RUNNING]: null };
+  const context = Object.setPrototypeOf(own, STEP_CONTEXT) as StepContext;
+  const abort = { controller: null, cause: null, error: undefined };
+  const step: RunningStep = { deps, exec, kind, context, abort, startedMs, told: false, beat: null };
+  own[RUNNING] = step;
+  return step;
 }
 
-const ABORT = Symbol("stepwell.abort");
+const RUNNING = Symbol("stepwell.running");
+
+type Own = Pick<StepContext, "attempt" | "step" | "runId" | "workflow"> & { [RUNNING]: RunningStep | null };
 
 /** The parts of a step's context that most steps never ask for. */
 const STEP_CONTEXT = {
@@ -89,29 +98,16 @@ const STEP_CONTEXT = {
     return `${workflow}:${runId}:${step}`;
   },
   get signal(): AbortSignal {
-    const abort = (this as unknown as { readonly [ABORT]: Abort })[ABORT];
+    const { abort } = (this as unknown as Own)[RUNNING]!;
     abort.controller ??= new AbortController();
     if (abort.cause !== null) abort.controller.abort(abort.error);
     return abort.controller.signal;
   },
+  get heartbeat(): StepContext["heartbeat"] {
+    const step = (this as unknown as Own)[RUNNING]!;
+    return (details) => beatStep(step, details);
+  },
+  get lastHeartbeat(): unknown {
+    return lastBeat((this as unknown as Own)[RUNNING]!);
+  },
 };
-
-/** A timed-out attempt is over for the engine; its code is told by the signal, and its late outcome ignored. */
-function timed(
-  deps: Deps,
-  step: RunningStep,
-  config: Pick<CallConfig, "timeoutMs" | "where">,
-  outcome: unknown,
-): Promise<unknown> {
-  const { timeoutMs, where } = config;
-  return new Promise((resolve, reject) => {
-    const cancel = deps.host.timer(timeoutMs ?? 0, () => {
-      const error = new StepwellError("STEP_TIMEOUT", `${where} took longer than ${timeoutMs} ms.`, {
-        details: { timeoutMs },
-      });
-      abortStep(step, "timeout", error);
-      reject(error);
-    });
-    Promise.resolve(outcome).then(resolve, reject).finally(cancel);
-  });
-}

@@ -4,6 +4,7 @@
  * where it stands instead of being replayed; a lost one is given back.
  */
 import type { Claim, Memory } from "../store/store.ts";
+import { watchSteps } from "./beat.ts";
 import type { Deps } from "./deps.ts";
 import { executeRun } from "./execute.ts";
 import {
@@ -30,6 +31,7 @@ export function beginRun(deps: Deps, slots: Slots, claim: Claim): void {
     if (claim.run.fence === lingering.owner.fence + 1) {
       lingering.draining = slots.draining;
       slots.executing.set(rowId, lingering);
+      watchSteps(deps, slots);
       return follow(deps, lingering, continueExecution(deps, lingering, claim));
     }
     loseExecution(lingering, leaseLost(lingering));
@@ -52,6 +54,7 @@ async function startExecution(deps: Deps, slots: Slots, claim: Claim): Promise<v
   exec.draining = slots.draining;
   observeClock(deps.host, exec, claim.nowMs);
   slots.executing.set(run.rowId, exec);
+  watchSteps(deps, slots);
   follow(deps, exec, execute(deps, slots, exec));
   if (loading.posted) follow(deps, exec, readInbox(deps, exec));
 }

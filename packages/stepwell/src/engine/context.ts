@@ -3,6 +3,7 @@
  * the file that performs it.
  */
 import { type Dice, openDice } from "../model/dice.ts";
+import type { AttributeChanges } from "../model/attributes.ts";
 import { parseDuration, parseMoment } from "../model/duration.ts";
 import { StepwellError } from "../model/errors.ts";
 import { decode, encode } from "../model/json.ts";
@@ -11,6 +12,7 @@ import { checkKeys } from "../model/options.ts";
 import { RETRY_DEFAULT } from "../model/retry.ts";
 import { askFor, checkCaller, openCall } from "./ask.ts";
 import type { StepWork } from "./attempt.ts";
+import { setAttributes } from "./attributes.ts";
 import { newCallConfig } from "./chain.ts";
 import { performRun, performStart } from "./children.ts";
 import type { Deps } from "./deps.ts";
@@ -22,7 +24,7 @@ import { mapItems, type MapWork } from "./map.ts";
 import { checkContenders, type Contenders, performRace } from "./race.ts";
 import { saveNote, saveProgress } from "./record.ts";
 import { diceLabel, retryOf, ROOT, type Scope, type StepDefaults, timeoutOf, waitBase, withDefaults } from "./scope.ts";
-import { type Call, performStep } from "./steps.ts";
+import { type Call, historyLimit, performStep } from "./steps.ts";
 import { performNow, performSleep, performSleepUntil, performWaitFor } from "./waiting.ts";
 import type { Ctx, EachOptions, MapOptions, Workflow } from "./workflow.ts";
 
@@ -67,6 +69,10 @@ export function openContext(deps: Deps, exec: Execution, scope: Scope = ROOT): C
     now: (key: StepName) => call(key, "now", performNow),
     uuid: (label: string) => dice(exec, diceLabel(scope, "uuid", label)).uuid(),
     random: (label: string) => dice(exec, diceLabel(scope, "random", label)).next(),
+    set: (attributes: AttributeChanges) => {
+      checkCaller(deps, exec);
+      setAttributes(deps, exec, attributes);
+    },
     progress: (value: unknown) => showProgress(deps, exec, value),
     log: (message: string, fields = {}) => log(deps, exec, message, fields),
     with: (defaults: StepDefaults) => openContext(deps, exec, withDefaults(scope, defaults)),
@@ -105,6 +111,7 @@ function stepOf(
   const { name, work, handler } = code;
   const key = askFor(deps, exec, scopedKey(scope.prefix, name));
   const config = newCallConfig(`step "${key}"`, retryOf(scope, handler), timeoutOf(scope, handler));
+  if (handler !== null) config.heartbeatMs = handler.heartbeatMs;
   return openCall(deps, exec, { key, base: scope.prefix, kind: "step", config, perform: performStep(work) });
 }
 
@@ -141,6 +148,7 @@ function log(deps: Deps, exec: Execution, message: string, fields: Readonly<Reco
   checkCaller(deps, exec);
   const { text } = encode({ message, fields }, deps.settings.limits);
   if (!exec.live || exec.closed) return;
+  if (exec.seq >= deps.settings.eventsMax) throw historyLimit(deps, exec);
   if (exec.phase === "running") saveNote(deps, exec, "log", text);
   deps.log?.({ level: "info", message, run: runName(exec), fields });
 }

@@ -10,11 +10,12 @@
  *       run and on every replay (deliveries), so that Promise.race has the same winner.
  */
 import type { InboxItem } from "../model/inbox.ts";
-import type { Owner, Run, Wait } from "../model/run.ts";
+import type { Attributes, Owner, Run, Wait } from "../model/run.ts";
 import type { Attempt, Checkpoint, StepKind } from "../model/step.ts";
 import type { Outcome } from "../model/transition.ts";
 import type { Claim, Memory, RunRef } from "../store/store.ts";
 import type { CallConfig } from "./chain.ts";
+import type { Deps } from "./deps.ts";
 import type { StepContext } from "./handler.ts";
 import type { Host } from "./host.ts";
 import type { RetryPolicy } from "../model/retry.ts";
@@ -47,8 +48,23 @@ export type PendingWait = Wait & { readonly fire: (item: InboxItem | null) => vo
  */
 export type AbortCause = "timeout" | "cancelled" | "floating" | "lost";
 
+/** The newest heartbeat of an attempt. Moments are those of the host's monotonic clock; `text` is encoded. */
+export type Beat = { text: string | null; atMs: number; savedAtMs: number; saved: boolean };
+
 /** Step code that is running now. */
-export type RunningStep = { readonly context: StepContext; readonly abort: Abort };
+export type RunningStep = {
+  readonly deps: Deps;
+  readonly exec: Execution;
+  readonly kind: StepKind;
+  readonly context: StepContext;
+  readonly abort: Abort;
+  /** By the host's monotonic clock. */
+  readonly startedMs: number;
+  /** True once the store knows that it is running. */
+  told: boolean;
+  /** Null until it tells of itself. */
+  beat: Beat | null;
+};
 
 /** Whether and why step code was asked to stop; the controller is made when the code first asks for its signal. */
 export type Abort = { controller: AbortController | null; cause: AbortCause | null; error: unknown };
@@ -84,6 +100,10 @@ export type Execution = {
   readonly recorded: Map<string, Checkpoint>;
   /** Newest failed attempt, or beginning of a wait, of each call that has one. */
   readonly attempts: Map<string, Attempt>;
+  /** Last heartbeat of earlier attempts by key, encoded; null: none told of itself. */
+  beats: Map<string, string> | null;
+  /** Search attributes as this body has set them so far; null: it has set none. */
+  attributes: Attributes | null;
   /** Keys that this body has asked for. */
   readonly asked: Set<string>;
   /** How often each signal was waited for. */
@@ -154,6 +174,8 @@ export function newExecution(
     seq: memory?.lastSeq ?? run.historySeq,
     recorded: memory === null ? NOTHING : new Map(memory.checkpoints.map((checkpoint) => [checkpoint.key, checkpoint])),
     attempts: memory === null ? NOTHING : newestAttempts(memory),
+    beats: memory === null ? null : lastBeats(memory),
+    attributes: null,
     asked: new Set(),
     waitCounts: new Map(),
     open: new Map(),
@@ -189,6 +211,11 @@ export function newExecution(
 function newestAttempts({ attempts }: Memory): Map<string, Attempt> {
   const told = attempts.filter((attempt) => attempt.state !== "running");
   return new Map(told.map((attempt) => [attempt.key, attempt]));
+}
+
+function lastBeats({ attempts }: Memory): Map<string, string> | null {
+  const told = attempts.filter((attempt) => attempt.beat !== null);
+  return told.length === 0 ? null : new Map(told.map((attempt) => [attempt.key, attempt.beat!]));
 }
 
 /** The run's public name, for messages and the log. */

@@ -20,6 +20,9 @@ export type Slots = {
   /** Runs whose memory is being read, and whether something was posted to them meanwhile. */
   readonly loading: Map<number, { posted: boolean }>;
   cancelPoll: () => void;
+  /** True while the next look at running steps is planned, see beat.ts. */
+  watching: boolean;
+  cancelWatch: () => void;
   onEmpty: (() => void) | null;
 };
 
@@ -36,6 +39,8 @@ export function newSlots(concurrency: number): Slots {
     draining: false,
     loading: new Map(),
     cancelPoll: () => {},
+    watching: false,
+    cancelWatch: () => {},
     onEmpty: null,
   };
 }

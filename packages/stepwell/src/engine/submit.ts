@@ -34,6 +34,8 @@ export async function prepareRun(
     readonly hashed: boolean;
     readonly actor: string;
     readonly parent: Parent | null;
+    /** Left out: as the workflow says. */
+    readonly timeoutMs?: number | null;
   },
 ): Promise<Prepared> {
   const where = `${workflow.namespace}/${workflow.name}@${workflow.version}`;
@@ -50,7 +52,7 @@ export async function prepareRun(
       actor: start.actor,
       seed: Math.floor(deps.host.random() * Number.MAX_SAFE_INTEGER),
       parent: start.parent,
-      timeoutMs: null,
+      timeoutMs: start.timeoutMs ?? workflow.timeoutMs,
     },
   };
 }

@@ -56,6 +56,7 @@ export async function openWorker(deps: Deps): Promise<Worker> {
     stop: async () => {
       lease.stop();
       slots.cancelPoll();
+      slots.cancelWatch();
       await leaveRegistry(deps, lease.workerId());
     },
   };
