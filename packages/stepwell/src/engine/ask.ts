@@ -3,7 +3,7 @@
  * step code and after the end, reserves the key, and makes the chain.
  */
 import { StepwellError } from "../model/errors.ts";
-import { type CallConfig, openChain } from "./chain.ts";
+import { NO_ENDS, openChain } from "./chain.ts";
 import type { Deps } from "./deps.ts";
 import { type Execution, runName } from "./execution.ts";
 import { beginCall, type Call } from "./steps.ts";
@@ -34,11 +34,12 @@ export function askFor(deps: Deps, exec: Execution, key: string): string {
 export function openCall(
   deps: Deps,
   exec: Execution,
-  call: Pick<Call, "key" | "kind" | "perform"> & { readonly config: CallConfig; readonly base: string },
+  asked: Pick<Call, "key" | "kind" | "config" | "perform"> & { readonly base: string },
 ): Promise<unknown> {
-  const { key, kind, config, base, perform } = call;
-  return openChain(config, (resolve, reject) => {
-    const begun: Call = { exec, key, kind, config, resolve, reject, perform };
+  const { key, kind, config, perform, base } = asked;
+  const { resolve, reject, promise } = NO_ENDS;
+  const call: Call = { exec, key, kind, config, perform, resolve, reject, promise };
+  return openChain(call, (begun) => {
     if (config.was === null) beginCall(deps, begun);
     else beginRenamed(deps, begun, base);
   });

@@ -35,29 +35,28 @@ export function watchSteps(deps: Deps, slots: Slots): void {
 }
 
 /** `step.heartbeat`: the attempt lives; `details` are for the next one. What was given up is not listened to. */
-export function beatStep(step: RunningStep, details: unknown): void {
-  const { deps, exec } = step;
+export function beatStep(deps: Deps, step: RunningStep, details: unknown): void {
   const text = details === undefined ? null : encode(details, deps.settings.limits).text;
   const atMs = deps.host.monotonicMs();
   const before = step.beat;
   step.beat = { text: text ?? before?.text ?? null, atMs, savedAtMs: before?.savedAtMs ?? -Infinity, saved: false };
-  if (exec.phase === "running" && exec.stepping.has(step)) saveBeat(deps, step, atMs);
+  if (step.exec.phase === "running" && step.exec.stepping.has(step)) saveBeat(deps, step, atMs);
 }
 
 /** `step.lastHeartbeat`: what the newest earlier attempt told last; undefined when none did. */
-export function lastBeat({ exec, context }: RunningStep): unknown {
-  const text = exec.beats?.get(context.step);
+export function lastBeat({ exec, key }: RunningStep): unknown {
+  const text = exec.beats?.get(key);
   return text === undefined ? undefined : decode(text);
 }
 
-/** An attempt that has told something is over: the next one can read it, also after a crash. */
-export function endBeats(step: RunningStep, failed: boolean): void {
-  const { deps, exec, beat } = step;
-  if (beat === null) return;
-  if (failed && exec.phase === "running" && exec.stepping.has(step)) saveBeat(deps, step, Infinity);
+/** An attempt that told something has failed: the next one can read it, also after a crash. */
+export function endBeats(deps: Deps, step: RunningStep): void {
+  const { exec, key, beat } = step;
+  if (beat === null || step.context.attempt === 0) return;
+  if (exec.phase === "running") saveBeat(deps, step, Infinity);
   if (beat.text === null) return;
   exec.beats ??= new Map();
-  exec.beats.set(step.context.step, beat.text);
+  exec.beats.set(key, beat.text);
 }
 
 function look(deps: Deps, exec: Execution): void {
@@ -71,20 +70,20 @@ function look(deps: Deps, exec: Execution): void {
 
 /** Once per attempt. The code of a handler of errors is part of an attempt that has failed: it has none of its own. */
 function tell(deps: Deps, step: RunningStep, nowMs: number): void {
-  const { exec, kind, context, startedMs } = step;
+  const { exec, key, startedMs, context } = step;
   if (step.told || context.attempt === 0) return;
   step.told = true;
+  const kind = exec.open.get(key)?.kind ?? "step";
   const durationMs = Math.round(nowMs - startedMs);
-  saveRunning(deps, exec, { key: context.step, kind, attempt: context.attempt, error: null, durationMs });
+  saveRunning(deps, exec, { key, kind, attempt: context.attempt, error: null, durationMs });
 }
 
 function saveBeat(deps: Deps, step: RunningStep, nowMs: number): void {
-  const { exec, context, beat } = step;
+  const { exec, key, context, beat } = step;
   if (beat === null || beat.saved || nowMs - beat.savedAtMs < BEAT_MS_MIN || context.attempt === 0) return;
   beat.saved = true;
   beat.savedAtMs = deps.host.monotonicMs();
   tell(deps, step, beat.savedAtMs);
-  const { step: key, attempt } = context;
-  const write = { kind: "beat", owner: exec.owner, key, attempt, value: beat.text } as const;
+  const write = { kind: "beat", owner: exec.owner, key, attempt: context.attempt, value: beat.text } as const;
   submit(deps, exec, write, () => quieten(deps, exec));
 }

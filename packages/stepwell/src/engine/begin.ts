@@ -4,7 +4,7 @@
  * where it stands instead of being replayed; a lost one is given back.
  */
 import type { Claim, Memory } from "../store/store.ts";
-import { watchSteps } from "./beat.ts";
+import { beatStep, watchSteps } from "./beat.ts";
 import type { Deps } from "./deps.ts";
 import { executeRun } from "./execute.ts";
 import {
@@ -39,24 +39,46 @@ export function beginRun(deps: Deps, slots: Slots, claim: Claim): void {
   void startExecution(deps, slots, claim);
 }
 
+/** What executions tell this worker; the same for all of them. */
+export function executionHooks(deps: Deps, slots: Slots): Slots["hooks"] {
+  return {
+    leave: (exec, how) => leave(deps, slots, exec, how),
+    checkIdle: (exec) => checkIdle(deps, exec),
+    beat: (step, details) => beatStep(deps, step, details),
+  };
+}
+
+/**
+ * A run that this process has just inserted has nothing to remember, and its input need not be read back. A start whose
+ * commit was in doubt may find that a signal came first.
+ */
+export function beginInserted(deps: Deps, slots: Slots, claim: Claim, input: unknown): void {
+  if (claim.run.inboxSeq > 0) return void startExecution(deps, slots, claim);
+  const workflow = deps.registry.findFor(claim.run);
+  if (workflow === null) return;
+  const exec = newExecution(workflow, claim, null, slots.hooks);
+  exec.freshInput = { value: input };
+  enter(deps, slots, exec, claim.nowMs);
+}
+
 async function startExecution(deps: Deps, slots: Slots, claim: Claim): Promise<void> {
   const { run } = claim;
   const workflow = deps.registry.findFor(run);
   if (workflow === null) return;
-  const hooks = {
-    leave: (exec: Execution, how: Left) => leave(deps, slots, exec, how),
-    checkIdle: (exec: Execution) => checkIdle(deps, exec),
-  };
   const loading = { posted: false };
   const remembers = run.fence > 1 || run.inboxSeq > 0 || run.ending !== null;
   const memory = remembers ? await load(deps, slots, run.rowId, loading) : null;
-  const exec = newExecution(workflow, claim, memory, hooks);
+  const exec = newExecution(workflow, claim, memory, slots.hooks);
+  enter(deps, slots, exec, claim.nowMs);
+  if (loading.posted) follow(deps, exec, readInbox(deps, exec));
+}
+
+function enter(deps: Deps, slots: Slots, exec: Execution, nowMs: number): void {
   exec.draining = slots.draining;
-  observeClock(deps.host, exec, claim.nowMs);
-  slots.executing.set(run.rowId, exec);
+  observeClock(deps.host, exec, nowMs);
+  slots.executing.set(exec.run.rowId, exec);
   watchSteps(deps, slots);
   follow(deps, exec, execute(deps, slots, exec));
-  if (loading.posted) follow(deps, exec, readInbox(deps, exec));
 }
 
 /** A slot is held while the memory is read. */

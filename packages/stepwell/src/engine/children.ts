@@ -10,7 +10,7 @@ import type { InboxItem } from "../model/inbox.ts";
 import type { RunState } from "../model/run.ts";
 import type { Ending } from "../model/transition.ts";
 import type { Deps } from "./deps.ts";
-import { type Execution, isGone, type OpenCall, scheduleIdleCheck } from "./execution.ts";
+import { added, type Execution, isGone, type OpenCall, scheduleIdleCheck } from "./execution.ts";
 import { shapeFailure } from "./attempt.ts";
 import { takeFromInbox } from "./inbox.ts";
 import { readPatiently } from "./patience.ts";
@@ -138,7 +138,7 @@ function awaitChild(deps: Deps, call: Call, child: ChildStart): void {
   const early = takeFromInbox(exec, wanted);
   if (early !== null) return fire(early);
   if (exec.bodyEnded || exec.cancel !== null) return cancelChildren(deps, exec);
-  exec.waits.set(call.key, { ...wanted, dueAtMs: null, fire });
+  exec.waits = added(exec.waits, call.key, { ...wanted, dueAtMs: null, fire });
   scheduleIdleCheck(deps.host, exec);
 }
 

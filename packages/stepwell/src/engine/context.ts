@@ -2,8 +2,8 @@
  * Context: the ctx that a body is given. Every method names the call and hands it to
  * the file that performs it.
  */
-import { type Dice, openDice } from "../model/dice.ts";
 import type { AttributeChanges } from "../model/attributes.ts";
+import { type Dice, openDice } from "../model/dice.ts";
 import { parseDuration, parseMoment } from "../model/duration.ts";
 import { StepwellError } from "../model/errors.ts";
 import { decode, encode } from "../model/json.ts";
@@ -13,11 +13,12 @@ import { RETRY_DEFAULT } from "../model/retry.ts";
 import { askFor, checkCaller, openCall } from "./ask.ts";
 import type { StepWork } from "./attempt.ts";
 import { setAttributes } from "./attributes.ts";
-import { newCallConfig } from "./chain.ts";
+import { openBinder } from "./bound.ts";
+import { type CallConfig, newCallConfig } from "./chain.ts";
 import { performRun, performStart } from "./children.ts";
 import type { Deps } from "./deps.ts";
 import { type EachBody, eachItem } from "./each.ts";
-import { type Execution, runName } from "./execution.ts";
+import { added, type Execution, runName } from "./execution.ts";
 import { type Handler, handlerWork, isHandler } from "./handler.ts";
 import { allOf } from "./lanes.ts";
 import { mapItems, type MapWork } from "./map.ts";
@@ -30,99 +31,107 @@ import type { Ctx, EachOptions, MapOptions, Workflow } from "./workflow.ts";
 
 /** The ctx of one execution; or of a scope of it, see scope.ts. */
 export function openContext(deps: Deps, exec: Execution, scope: Scope = ROOT): Ctx<never> {
-  const { namespace, name, version } = exec.workflow;
-  const call = (key: StepName, kind: Call["kind"], perform: Call["perform"]): Promise<unknown> =>
-    open(deps, exec, { key: scopedKey(scope.prefix, key), base: scope.prefix, kind, perform });
-  const child = (workflow: Workflow, input: unknown, id: string | null = null) => ({ workflow, input, id });
-  const ctx: Untyped = {
-    runId: exec.run.id,
-    workflow: { namespace, name, version },
-    version: exec.run.version,
-    actor: exec.run.actor,
-    get input() {
-      return decode(exec.run.input);
-    },
-    step: (...args: StepArguments) => step(deps, exec, scope, args),
-    map: (map: string, items: readonly unknown[], options: MapOptions<unknown>, work: MapWork) =>
-      mapItems(deps, exec, items, { scope, name: map, options, work }),
-    each: (each: string, items: readonly unknown[], options: EachOptions<unknown>, body: EachBody) =>
-      eachItem(deps, exec, items, { scope, name: each, options, body, openContext }),
-    sleep: (timer: StepName, duration: string | number) =>
-      call(timer, "sleep", performSleep(parseDuration(duration, `sleep "${String(timer)}"`))),
-    sleepUntil: (timer: StepName, moment: Date | number) =>
-      call(timer, "sleep", performSleepUntil(parseMoment(moment, `sleepUntil "${String(timer)}"`))),
-    waitFor: (signal: { readonly name: string }, options: WaitForOptions = {}) => {
-      const base = waitBase(scope, signal.name);
-      const perform = performWaitFor(signal.name, timeoutMs(signal.name, options));
-      return open(deps, exec, { key: waitKey(exec, base, signal.name, options), base, kind: "signal", perform });
-    },
-    all: allOf,
-    race: (race: StepName, contenders: Contenders) => {
-      checkContenders(String(race), contenders);
-      return call(race, "race", performRace(contenders));
-    },
-    run: (key: StepName, workflow: Workflow, input: unknown) => call(key, "child", performRun(child(workflow, input))),
-    start: (key: StepName, workflow: Workflow, input: unknown, options: { readonly id?: string } = {}) => {
-      checkKeys(`ctx.start "${String(key)}"`, options, ["id"]);
-      return call(key, "start", performStart(child(workflow, input, options.id)));
-    },
-    now: (key: StepName) => call(key, "now", performNow),
-    uuid: (label: string) => dice(exec, diceLabel(scope, "uuid", label)).uuid(),
-    random: (label: string) => dice(exec, diceLabel(scope, "random", label)).next(),
-    set: (attributes: AttributeChanges) => {
-      checkCaller(deps, exec);
-      setAttributes(deps, exec, attributes);
-    },
-    progress: (value: unknown) => showProgress(deps, exec, value),
-    log: (message: string, fields = {}) => log(deps, exec, message, fields),
-    with: (defaults: StepDefaults) => openContext(deps, exec, withDefaults(scope, defaults)),
-  };
-  return ctx as Ctx<never>;
+  return bind({ deps, exec, scope }) as Ctx<never>;
 }
 
-/** Same members as Ctx, whose generics the implementation neither needs nor can express. */
-type Untyped = {
-  readonly [K in keyof Ctx]: Ctx[K] extends (...args: never[]) => unknown ? (...args: never[]) => unknown : Ctx[K];
-};
+/** Whose ctx it is, and where it stands. */
+type Door = { readonly deps: Deps; readonly exec: Execution; readonly scope: Scope };
 
-type StepArguments = readonly [first: StepName | Handler, second: unknown, third?: unknown];
 type WaitForOptions = { readonly timeout?: number | string; readonly name?: string };
 
+/** Same members as Ctx, whose generics the implementation neither needs nor can express. */
+type Methods = { readonly [K in MethodNames]: (door: Door, ...args: never[]) => unknown };
+type Values = { readonly [K in Exclude<keyof Ctx, MethodNames>]: (door: Door) => unknown };
+type MethodNames = { [K in keyof Ctx]: Ctx[K] extends (...args: never[]) => unknown ? K : never }[keyof Ctx];
+
+const VALUES: Values = {
+  runId: ({ exec }) => exec.run.id,
+  workflow: ({ exec: { workflow } }) => ({
+    namespace: workflow.namespace,
+    name: workflow.name,
+    version: workflow.version,
+  }),
+  version: ({ exec }) => exec.run.version,
+  actor: ({ exec }) => exec.run.actor,
+  input: ({ exec }) => decode(exec.run.input),
+};
+
+const METHODS: Methods = {
+  step,
+  map: ({ deps, exec, scope }, name: string, items: readonly unknown[], options: MapOptions<unknown>, work: MapWork) =>
+    mapItems(deps, exec, items, { scope, name, options, work }),
+  each: (
+    { deps, exec, scope },
+    name: string,
+    items: readonly unknown[],
+    options: EachOptions<unknown>,
+    body: EachBody,
+  ) => eachItem(deps, exec, items, { scope, name, options, body, openContext }),
+  sleep: (door, timer: StepName, duration: string | number) =>
+    open(door, timer, "sleep", performSleep(parseDuration(duration, `sleep "${String(timer)}"`))),
+  sleepUntil: (door, timer: StepName, moment: Date | number) =>
+    open(door, timer, "sleep", performSleepUntil(parseMoment(moment, `sleepUntil "${String(timer)}"`))),
+  waitFor,
+  all: (_door, calls: Parameters<typeof allOf>[0]) => allOf(calls),
+  race: (door, race: StepName, contenders: Contenders) => {
+    checkContenders(String(race), contenders);
+    return open(door, race, "race", performRace(contenders));
+  },
+  run: (door, key: StepName, workflow: Workflow, input: unknown) =>
+    open(door, key, "child", performRun({ workflow, input, id: null })),
+  start: (door, key: StepName, workflow: Workflow, ...[input, options = {}]: [unknown, { readonly id?: string }?]) => {
+    checkKeys(`ctx.start "${String(key)}"`, options, ["id"]);
+    return open(door, key, "start", performStart({ workflow, input, id: options.id ?? null }));
+  },
+  now: (door, key: StepName) => open(door, key, "now", performNow),
+  uuid: ({ exec, scope }, label: string) => dice(exec, diceLabel(scope, "uuid", label)).uuid(),
+  random: ({ exec, scope }, label: string) => dice(exec, diceLabel(scope, "random", label)).next(),
+  set: ({ deps, exec }, attributes: AttributeChanges) => {
+    checkCaller(deps, exec);
+    setAttributes(deps, exec, attributes);
+  },
+  progress: ({ deps, exec }, value: unknown) => showProgress(deps, exec, value),
+  log: ({ deps, exec }, message: string, fields = {}) => log(deps, exec, message, fields),
+  with: ({ deps, exec, scope }, defaults: StepDefaults) => openContext(deps, exec, withDefaults(scope, defaults)),
+};
+
+const bind = openBinder<Door>({ methods: METHODS, values: VALUES });
+
 /** The three forms of `ctx.step`. */
-function step(deps: Deps, exec: Execution, scope: Scope, [first, second, third]: StepArguments): Promise<unknown> {
-  if (isHandler(first)) {
-    return stepOf(deps, exec, scope, { name: first.name, work: handlerWork(first, second), handler: first });
-  }
-  if (isHandler(second)) {
-    return stepOf(deps, exec, scope, { name: first, work: handlerWork(second, third), handler: second });
-  }
+function step(door: Door, first: StepName | Handler, second: unknown, third: unknown): Promise<unknown> {
+  if (isHandler(first)) return stepOf(door, first.name, handlerWork(first, second), first);
+  if (isHandler(second)) return stepOf(door, first, handlerWork(second, third), second);
   if (typeof second !== "function") {
     throw new StepwellError("OPTION_INVALID", `step "${String(first)}" got no function.`);
   }
-  return stepOf(deps, exec, scope, { name: first, work: second as StepWork, handler: null });
+  return stepOf(door, first, second as StepWork, null);
 }
 
-function stepOf(
-  deps: Deps,
-  exec: Execution,
-  scope: Scope,
-  code: { readonly name: StepName; readonly work: StepWork; readonly handler: Handler | null },
-): Promise<unknown> {
-  const { name, work, handler } = code;
+function stepOf(door: Door, name: StepName, work: StepWork, handler: Handler | null): Promise<unknown> {
+  const { deps, exec, scope } = door;
   const key = askFor(deps, exec, scopedKey(scope.prefix, name));
   const config = newCallConfig(`step "${key}"`, retryOf(scope, handler), timeoutOf(scope, handler));
   if (handler !== null) config.heartbeatMs = handler.heartbeatMs;
   return openCall(deps, exec, { key, base: scope.prefix, kind: "step", config, perform: performStep(work) });
 }
 
+function waitFor(door: Door, signal: { readonly name: string }, options: WaitForOptions = {}): Promise<unknown> {
+  const { deps, exec, scope } = door;
+  const base = waitBase(scope, signal.name);
+  const perform = performWaitFor(signal.name, timeoutMs(signal.name, options));
+  const key = askFor(deps, exec, waitKey(exec, base, signal.name, options));
+  return openCall(deps, exec, { key, base, kind: "signal", config: plainConfig(key), perform });
+}
+
 /** A call with a name and nothing else to configure. */
-function open(
-  deps: Deps,
-  exec: Execution,
-  call: Pick<Call, "key" | "kind" | "perform"> & { readonly base: string },
-): Promise<unknown> {
-  const key = askFor(deps, exec, call.key);
-  return openCall(deps, exec, { ...call, config: newCallConfig(`"${key}"`, RETRY_DEFAULT, null) });
+function open(door: Door, name: StepName, kind: Call["kind"], perform: Call["perform"]): Promise<unknown> {
+  const { deps, exec, scope } = door;
+  const key = askFor(deps, exec, scopedKey(scope.prefix, name));
+  return openCall(deps, exec, { key, base: scope.prefix, kind, config: plainConfig(key), perform });
+}
+
+function plainConfig(key: string): CallConfig {
+  return newCallConfig(`"${key}"`, RETRY_DEFAULT, null);
 }
 
 /** Of the n-th wait of a signal n, of a named one its name, after what both begin with. */
@@ -130,7 +139,7 @@ function waitKey(exec: Execution, base: string, signal: string, options: WaitFor
   checkKeys(`waitFor "${signal}"`, options, ["timeout", "name"]);
   if (options.name !== undefined) return checkKey(base + stepKey(options.name));
   const count = (exec.waitCounts.get(base) ?? 0) + 1;
-  exec.waitCounts.set(base, count);
+  exec.waitCounts = added(exec.waitCounts, base, count);
   return `${base}${count}`;
 }
 

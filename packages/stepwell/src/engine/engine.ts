@@ -9,6 +9,7 @@ import type { RunState } from "../model/run.ts";
 import type { Store } from "../store/store.ts";
 import { openCommitter } from "./commit.ts";
 import type { Deps, WorkerDoor } from "./deps.ts";
+import { openElsewhere } from "./elsewhere.ts";
 import {
   type ActorOption,
   openHandle,
@@ -92,14 +93,17 @@ export async function openEngineOn(store: Store, host: Host, options: EngineOpti
   const settings = toSettings(host, options);
   const registry = openRegistry(store, options.workflows ?? []);
   const seat: Seat = { worker: null, undo: [], closing: null };
+  const watchers = openWatchers();
+  const worker = workerDoor(seat);
   const deps: Deps = Object.freeze({
     host,
     store,
     settings,
     registry,
     committer: openCommitter(host, store, (error) => options.log?.({ level: "warn", message: error.message })),
-    watchers: openWatchers(),
-    worker: workerDoor(seat),
+    watchers,
+    elsewhere: openElsewhere(host, store, watchers, worker.leaseHeld),
+    worker,
     log: options.log ?? null,
   });
   for (const workflow of options.workflows ?? []) await registry.versionIdOf(workflow);
@@ -116,7 +120,7 @@ function workerDoor(seat: Seat): WorkerDoor {
   return {
     reserve: () => seat.worker?.reserve() ?? null,
     unreserve: () => seat.worker?.unreserve(),
-    begin: (claim) => seat.worker?.begin(claim),
+    begin: (claim, input) => seat.worker?.begin(claim, input),
     executes: (rowId) => seat.worker?.executes(rowId) ?? false,
     nudge: () => seat.worker?.nudge(),
     receive: (posted) => seat.worker?.receive(posted),
@@ -170,7 +174,8 @@ async function startRun(
   const { id: wanted = null, actor = deps.settings.actor, timeout } = options;
   const timeoutMs = timeout === undefined ? null : parseDuration(timeout, "timeout of start");
   const start = { id: wanted, hashed: true, actor, parent: null, timeoutMs };
-  const { rowId, id } = await insertRun(deps, await prepareRun(deps, workflow, input, start));
+  const prepared = prepareRun(deps, workflow, input, start);
+  const { rowId, id } = await insertRun(deps, prepared instanceof Promise ? await prepared : prepared);
   return openHandle(deps, { namespace: workflow.namespace, name: workflow.name, id }, rowId);
 }
 
@@ -214,6 +219,7 @@ async function closeEngine(deps: Deps, seat: Seat): Promise<void> {
   }
   await withinGrace(deps, deps.committer.idle());
   deps.committer.close();
+  deps.elsewhere.close();
   await deps.store.close();
   for (const undo of seat.undo) undo();
 }

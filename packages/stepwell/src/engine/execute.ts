@@ -5,7 +5,7 @@
  * record. The promise of one execution spans its parks; it never settles when the
  * execution is lost.
  */
-import { decode, encode } from "../model/json.ts";
+import { encode } from "../model/json.ts";
 import { failureText, toFailure } from "../model/failure.ts";
 import { StepwellError } from "../model/errors.ts";
 import { decide, type Outcome, toEnding, type Transition } from "../model/transition.ts";
@@ -16,7 +16,7 @@ import { compensate, resumeCompensation, uncollected } from "./compensate.ts";
 import { openContext } from "./context.ts";
 import { expireIfDue } from "./deadline.ts";
 import type { Deps } from "./deps.ts";
-import { abortSteps, type Execution, isBusy, runName } from "./execution.ts";
+import { abortSteps, type Execution, isBusy, runName, takeInput } from "./execution.ts";
 import { cancelRun } from "./inbox.ts";
 import { saveNote, saveTransition } from "./record.ts";
 
@@ -48,7 +48,7 @@ async function followBody(deps: Deps, exec: Execution): Promise<Outcome> {
   try {
     const ctx = openContext(deps, exec);
     const place = { kind: "body", name: runName(exec) } as const;
-    const output = await deps.host.inside(place, () => exec.workflow.body(ctx, decode(exec.run.input) as never));
+    const output = await deps.host.inside(place, () => exec.workflow.body(ctx, takeInput(exec) as never));
     return { kind: "returned", output: encode(output, deps.settings.limits).text };
   } catch (thrown) {
     return { kind: "threw", error: failureText(toFailure(thrown)) };

@@ -34,7 +34,8 @@ export function giveUpUnbegun(deps: Deps, exec: Execution, key: string, reason: 
   const { outcome, text: value, durationMs } = cancelled(reason);
   const seq = nextSeq(exec, null);
   const checkpoint = { key, kind: "step", outcome, value, seq, attempt, durationMs, compensable: false } as const;
-  saveCheckpoint(deps, exec, { checkpoint, consumes: null }, () => {});
+  const write = { kind: "checkpoint", owner: exec.owner, checkpoint, consumes: null, clearsCrashes: false } as const;
+  saveCheckpoint(deps, exec, write, () => {});
 }
 
 function openCalls(exec: Execution): readonly OpenCall[] {

@@ -8,7 +8,7 @@ import { checkKeys } from "../model/options.ts";
 import { parseRetry, toRetry } from "../model/retry.ts";
 import { askFor } from "./ask.ts";
 import type { StepWork } from "./attempt.ts";
-import { type CallConfig, newCallConfig, openChain } from "./chain.ts";
+import { type CallConfig, newCallConfig, NO_ENDS, openChain, rejectCall } from "./chain.ts";
 import type { Deps } from "./deps.ts";
 import type { Execution } from "./execution.ts";
 import { giveUpKey, giveUpUnbegun } from "./give-up.ts";
@@ -42,13 +42,14 @@ export function mapItems(
   const begin = (index: number): Promise<unknown> =>
     beginItem(deps, exec, { key: keys[index]!, item: items[index], config, work: map.work });
   config.giveUp = (reason) => giveUpItems(deps, exec, { keys, lanes }, reason);
-  return openChain(config, (resolve, reject) => {
+  return openChain({ config, ...NO_ENDS }, (call) => {
+    const refuse = (error: unknown): void => rejectCall(call, error);
     try {
       if (config.was !== null) keys = renamed(exec, map.scope, { keys, parts }, config.was);
     } catch (error) {
-      return reject(error);
+      return refuse(error);
     }
-    void sideBySide(lanes, begin).then(resolve, reject);
+    void sideBySide(lanes, begin).then(call.resolve, refuse);
   });
 }
 
@@ -108,6 +109,6 @@ function beginItem(
   const config: CallConfig = { ...one.config, compensate, where: `step "${key}"` };
   const code: StepWork = isHandler(work) ? handlerWork(work, item) : (step) => work(item, step);
   return new Promise((resolve, reject) => {
-    beginCall(deps, { exec, key, kind: "step", config, perform: performStep(code), resolve, reject });
+    beginCall(deps, { exec, key, kind: "step", config, perform: performStep(code), resolve, reject, promise: null });
   });
 }

@@ -2,7 +2,7 @@
  * Slots: what a worker has in its hands. A run holds a slot while it is executed, and
  * none while it is parked; bodies of parked runs linger in memory.
  */
-import type { Execution } from "./execution.ts";
+import type { Execution, ExecutionHooks } from "./execution.ts";
 
 /** All mutable state of one worker. */
 export type Slots = {
@@ -24,6 +24,8 @@ export type Slots = {
   watching: boolean;
   cancelWatch: () => void;
   onEmpty: (() => void) | null;
+  /** What every execution here is given. */
+  hooks: ExecutionHooks;
 };
 
 /** Nothing in hand; until the first claim, older runs may wait. */
@@ -42,6 +44,7 @@ export function newSlots(concurrency: number): Slots {
     watching: false,
     cancelWatch: () => {},
     onEmpty: null,
+    hooks: { leave: () => {}, checkIdle: () => {}, beat: () => {} },
   };
 }
 

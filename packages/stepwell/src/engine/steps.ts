@@ -12,10 +12,19 @@ import { afterFailure } from "../model/retry.ts";
 import type { InboxItem } from "../model/inbox.ts";
 import type { Checkpoint, StepOutcome } from "../model/step.ts";
 import { type AttemptEnd, runAttempt, shapeFailure, type StepWork } from "./attempt.ts";
+import { rejectCall } from "./chain.ts";
 import { queueDelivery, quieten } from "./delivery.ts";
 import { syncAttributes } from "./attributes.ts";
 import type { Deps } from "./deps.ts";
-import { type Execution, isGone, loseExecution, type OpenCall, runName, scheduleIdleCheck } from "./execution.ts";
+import {
+  added,
+  type Execution,
+  isGone,
+  loseExecution,
+  type OpenCall,
+  runName,
+  scheduleIdleCheck,
+} from "./execution.ts";
 import { holdCall } from "./idle.ts";
 import { leaseLost, nextSeq, saveAttempt, saveCheckpoint } from "./record.ts";
 
@@ -46,7 +55,7 @@ export function beginCall(deps: Deps, call: Call): void {
   if (exec.phase !== "running" || exec.draining) {
     return holdCall(deps, exec, { call, begin: () => beginCall(deps, call) });
   }
-  if (exec.seq >= deps.settings.eventsMax) return call.reject(historyLimit(deps, exec));
+  if (exec.seq >= deps.settings.eventsMax) return rejectCall(call, historyLimit(deps, exec));
   if (!exec.live) goLive(deps, exec);
   exec.open.set(call.key, call);
   call.perform(deps, call);
@@ -67,35 +76,54 @@ export function endCall(deps: Deps, call: OpenCall, end: CallEnd, consumes: Inbo
   const seq = nextSeq(exec, consumes);
   const durationMs = Math.round(end.durationMs);
   const checkpoint = { key: call.key, kind: call.kind, outcome, value: text, seq, attempt, durationMs, compensable };
-  saveCheckpoint(deps, exec, { checkpoint, consumes }, () => {
+  const clearsCrashes = exec.run.crashes > 0;
+  const item = consumes === null ? null : consumes.seq;
+  const write = { kind: "checkpoint", owner: exec.owner, checkpoint, consumes: item, clearsCrashes } as const;
+  saveCheckpoint(deps, exec, write, () => {
     if (compensable) rememberCompensation(call, seq, value);
     settleCall(call, outcome, value);
   });
 }
 
-/** Carry out a step: attempts until a value, a handled failure or the final one. */
+/** Carry out a step: attempts until a value, a handled failure or the final one. Most end with the first. */
 export function performStep(work: StepWork): Call["perform"] {
-  return (deps, call) => void tryUntilEnded(deps, call, work);
+  return (deps, call) => {
+    const atOnce = !call.exec.attempts.has(call.key) && holdsLease(deps, call.exec);
+    const first = atOnce ? runAttempt(deps, call, work, 1) : null;
+    if (first !== null && "kind" in first && first.kind === "value") return endCall(deps, call, first);
+    void tryUntilEnded(deps, call, work, first);
+  };
 }
 
-async function tryUntilEnded(deps: Deps, call: Call, work: StepWork): Promise<void> {
+/** `first`: the first attempt, where it has begun. */
+async function tryUntilEnded(
+  deps: Deps,
+  call: Call,
+  work: StepWork,
+  first: AttemptEnd | Promise<AttemptEnd> | null,
+): Promise<void> {
   const { exec } = call;
   const earlier = exec.attempts.get(call.key);
   let attempt = (earlier?.attempt ?? 0) + 1;
+  let begun = first;
   call.config.attempt = attempt;
   if (earlier !== undefined) await retryIsDue(deps, exec, call.key, earlier.dueAtMs);
   for (;;) {
-    if (!holdsLease(deps, exec) && !(await regainsLease(deps, exec))) return loseExecution(exec, leaseLost(exec));
-    if (exec.phase !== "running" || isUnheard(call) || isGivenUp(call)) return;
-    const end = await runAttempt(deps, call, work, attempt);
+    if (begun === null) {
+      if (!holdsLease(deps, exec) && !(await regainsLease(deps, exec))) return loseExecution(exec, leaseLost(exec));
+      if (exec.phase !== "running" || isUnheard(call) || isGivenUp(call)) return;
+      begun = runAttempt(deps, call, work, attempt);
+    }
+    const end = await begun;
     if (isGivenUp(call)) return;
-    if (end.kind === "value") return endCall(deps, call, { ...end, outcome: "completed", attempt });
+    if (end.kind === "value") return endCall(deps, call, end);
     if (end.abortedFor === "lost") return quieten(deps, exec);
     const ended = await judge(deps, call, end, attempt);
     if (isGivenUp(call)) return;
     if (ended !== null) return endCall(deps, call, ended);
     attempt += 1;
     call.config.attempt = attempt;
+    begun = null;
   }
 }
 
@@ -170,7 +198,7 @@ function saveFailedAttempt(
 
 function retryIsDue(deps: Deps, exec: Execution, key: string, dueAtMs: number | null): Promise<void> {
   return new Promise((resolve) => {
-    exec.waits.set(key, { kind: "retry", key, name: key, dueAtMs, fire: () => resolve() });
+    exec.waits = added(exec.waits, key, { kind: "retry", key, name: key, dueAtMs, fire: () => resolve() });
     scheduleIdleCheck(deps.host, exec);
   });
 }
@@ -203,7 +231,7 @@ function settleCall(call: OpenCall, outcome: StepOutcome, value: unknown): void 
   const failed = outcome === "failed" || outcome === "cancelled";
   const result = failed ? toError(value as Failure) : value;
   if (call.config.settled) return call.resolve(failed ? { ok: false, error: result } : { ok: true, value: result });
-  if (failed) return call.reject(result);
+  if (failed) return rejectCall(call, result);
   call.resolve(result);
 }
 
@@ -211,12 +239,9 @@ function rememberCompensation(call: OpenCall, seq: number, value: unknown): void
   const { compensate } = call.config;
   if (compensate === null) return;
   const undo = compensate.undo as (value: unknown, step: unknown) => unknown;
-  call.exec.compensations.set(call.key, {
-    key: call.key,
-    seq,
-    retry: compensate.retry,
-    undo: (step) => undo(value, step),
-  });
+  const { exec, key } = call;
+  const compensation = { key, seq, retry: compensate.retry, undo: (step: unknown) => undo(value, step) };
+  exec.compensations = added(exec.compensations, key, compensation);
 }
 
 function diverged(call: Call, checkpoint: Checkpoint): Failure {

@@ -8,6 +8,11 @@ import type { CallConfig } from "./chain.ts";
 import type { Deps } from "./deps.ts";
 import { abortStep, type RunningStep } from "./execution.ts";
 
+/** Whether an attempt has bounds at all. */
+export function isTimed({ timeoutMs, heartbeatMs }: CallConfig): boolean {
+  return timeoutMs !== null || heartbeatMs !== null;
+}
+
 /** The outcome, or STEP_TIMEOUT, or STEP_HEARTBEAT_MISSED. */
 export function inTime(deps: Deps, step: RunningStep, config: CallConfig, outcome: unknown): Promise<unknown> {
   return new Promise((resolve, reject) => {

@@ -6,7 +6,7 @@
 import { decode, encode } from "../model/json.ts";
 import type { InboxItem } from "../model/inbox.ts";
 import type { Deps } from "./deps.ts";
-import { scheduleIdleCheck, storeNowMs } from "./execution.ts";
+import { added, scheduleIdleCheck, storeNowMs } from "./execution.ts";
 import { takeFromInbox } from "./inbox.ts";
 import { type Due, saveAttempt } from "./record.ts";
 import { type Call, endCall, isGivenUp } from "./steps.ts";
@@ -31,7 +31,7 @@ export function performSleepUntil(atMs: number): Call["perform"] {
 function awaitTimer(deps: Deps, call: Call, dueAtMs: number | null): void {
   const { exec, key } = call;
   const fire = (): void => endCall(deps, call, { ...WAITED, ...encode(undefined) });
-  exec.waits.set(key, { kind: "timer", key, name: key, dueAtMs, fire });
+  exec.waits = added(exec.waits, key, { kind: "timer", key, name: key, dueAtMs, fire });
   scheduleIdleCheck(deps.host, exec);
 }
 
@@ -46,7 +46,7 @@ export function performWaitFor(name: string, timeoutMs: number | null): Call["pe
     beginWait(deps, call, timeoutMs === null ? null : { dueInMs: timeoutMs }, (dueAtMs) => {
       const arrived = takeFromInbox(exec, wanted);
       if (arrived !== null) return fire(arrived);
-      exec.waits.set(call.key, { ...wanted, dueAtMs, fire });
+      exec.waits = added(exec.waits, call.key, { ...wanted, dueAtMs, fire });
       scheduleIdleCheck(deps.host, exec);
     });
   };

@@ -5,6 +5,7 @@
  */
 import { StepwellError } from "../model/errors.ts";
 import { checkKey, stepKey } from "../model/key.ts";
+import { rejectCall } from "./chain.ts";
 import type { Deps } from "./deps.ts";
 import { type Execution, runName } from "./execution.ts";
 import { beginCall, type Call } from "./steps.ts";
@@ -18,7 +19,7 @@ export function beginRenamed(deps: Deps, call: Call, base: string): void {
   try {
     beginCall(deps, { ...call, ...takeKey(call.exec, call.key, old) });
   } catch (error) {
-    call.reject(error);
+    rejectCall(call, error);
   }
 }
 

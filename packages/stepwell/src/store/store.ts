@@ -11,6 +11,8 @@
  *   S6. A bad row harms nobody: its own write answers `refused`, the others of the flush are stored.
  *   S7. An inbox item wakes: `waiting` becomes `pending` in the same transaction; a park with an older `inboxSeen` is
  *       refused (P6).
+ *   S8. Those who watch are told, soon, when others have committed something. They may be told late or for nothing,
+ *       and poll all the same, less often.
  *
  * Rows in, rows out; no rules of its own.
  */
@@ -19,7 +21,7 @@ import type { HistoryEvent, NoteKind } from "../model/history.ts";
 import type { InboxItem, NewInboxItem } from "../model/inbox.ts";
 import type { Identity, NewRun, Owner, Parent, Run, RunState } from "../model/run.ts";
 import type { ActiveStep, Attempt, Checkpoint, NewAttempt } from "../model/step.ts";
-import type { Transition } from "../model/transition.ts";
+import type { Ending, Transition } from "../model/transition.ts";
 
 /** Epoch milliseconds; null: the database's own clock. */
 export type NowMs = number | null;
@@ -147,6 +149,9 @@ export type Version = Identity & { readonly versionId: number };
 /** A run under somebody's claim, and how far its inbox has grown. */
 export type HeldRun = { readonly rowId: number; readonly inboxSeq: number };
 
+/** A run that has ended, and how. */
+export type EndedRun = { readonly rowId: number; readonly ending: Ending };
+
 /** Who a worker is; equal `bootId` and pid namespace mean the same machine, `startedAt` tells a reused pid. */
 export type WorkerProcess = {
   readonly name: string;
@@ -224,6 +229,8 @@ export type Store = {
   /** Items not consumed yet with a number above `afterSeq`, by `seq`. */
   readonly listInbox: (rowId: number, afterSeq: number) => Promise<readonly InboxItem[]>;
 
+  /** Those of the given runs that have ended, in no order. */
+  readonly listEnded: (rowIds: readonly number[]) => Promise<readonly EndedRun[]>;
   readonly findRun: (ref: RunRef) => Promise<Run | null>;
   readonly listRuns: (filter: RunFilter) => Promise<RunPage>;
   /** By `seq`; inbox items not consumed yet come last. */
@@ -246,5 +253,8 @@ export type Store = {
   readonly releaseRuns: (workerId: number, how: "died" | "left", nowMs: NowMs) => Promise<Released>;
   /** Leave the registry: a worker that has given everything up, or a dead one whose runs were freed. */
   readonly retireWorker: (workerId: number) => Promise<void>;
+
+  /** Call `onChange` when others have committed something, until the result is called or the store closed (S8). */
+  readonly watch: (onChange: () => void) => () => void;
   readonly close: () => Promise<void>;
 };

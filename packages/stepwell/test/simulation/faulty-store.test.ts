@@ -32,6 +32,7 @@ async function setup(seed: string, weather: () => Weather, remote = false): Prom
     process: kernel.openProcess("disk"),
     tick: () => (order += 1),
     keep: (record: StoreRecord) => void records.push(record),
+    watching: new Set<never>(),
   };
   const caller = kernel.openProcess("caller");
   return { kernel, caller, real, records, store: openFaultyStore(disk, caller, dice.split("store")) };

@@ -42,18 +42,15 @@ export type Session = {
 /** Older ones can corrupt a database when two processes checkpoint at once (sqlite.org/wal.html#walresetbug). */
 export const SQLITE_VERSION_MIN = "3.51.3";
 
-/** How long opening waits for another process that migrates or recovers. Once open, waiting is asynchronous. */
-const OPEN_WAIT_MS = 1_000;
-
 /** Below this size the whole file is checked at open (2 ms per MiB), above it the edges of its tables. */
 const CHECK_PAGES_MAX = 1_024;
 
 /**
- * Open with the driver's settings that this store relies on. Foreign keys cost 0.2 us per inserted run (of 18 per run
+ * Open with the driver's settings that this store relies on. Its own wait for locks is off, see turn.ts. Foreign keys cost 0.2 us per inserted run (of 18 per run
  * of five steps, measured), and keep runs from pointing to versions of another file.
  */
 export function connectFile(path: string): DatabaseSync {
-  return new DatabaseSync(path, { timeout: OPEN_WAIT_MS, enableForeignKeyConstraints: true });
+  return new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: true });
 }
 
 /** The session's connection, opened again where it was dropped; ENGINE_CLOSED after close. */

@@ -19,6 +19,10 @@ ROLLBACK;
 -- name: beginRead
 BEGIN;
 
+-- name: readDataVersion
+-- Changes with every commit that another connection makes.
+PRAGMA data_version;
+
 -- name: savepoint
 SAVEPOINT one_write;
 
@@ -349,6 +353,10 @@ WHERE attributes.name = :name AND attributes.value = :value
   )
 ORDER BY attributes.run_id DESC
 LIMIT :limit;
+-- name: listEnded
+SELECT id, state, iif(state = 'completed', output, error) AS value
+FROM runs
+WHERE id IN (SELECT value FROM json_each(:rowIds)) AND ended_at_ms IS NOT NULL;
 
 -- name: listSteps
 SELECT key, kind, outcome, value, seq, attempt, at_ms, duration_ms FROM steps WHERE run_id = :rowId;

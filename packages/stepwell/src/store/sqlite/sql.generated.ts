@@ -11,6 +11,8 @@ export const QUERIES = {
   /** () */
   beginRead: `BEGIN`,
   /** () */
+  readDataVersion: `PRAGMA data_version`,
+  /** () */
   savepoint: `SAVEPOINT one_write`,
   /** () */
   releaseSavepoint: `RELEASE one_write`,
@@ -267,6 +269,10 @@ WHERE attributes.name = ? AND attributes.value = ?
   )
 ORDER BY attributes.run_id DESC
 LIMIT ?`,
+  /** (rowIds) */
+  listEnded: `SELECT id, state, iif(state = 'completed', output, error) AS value
+FROM runs
+WHERE id IN (SELECT value FROM json_each(?)) AND ended_at_ms IS NOT NULL`,
   /** (rowId) */
   listSteps: `SELECT key, kind, outcome, value, seq, attempt, at_ms, duration_ms FROM steps WHERE run_id = ?`,
   /** (rowId) */

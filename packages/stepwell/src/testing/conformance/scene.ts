@@ -28,7 +28,17 @@ export type Expectation = {
 export type Scene = { readonly store: Store; readonly versionId: number; readonly workerId: number };
 
 /** A test with a scene of its own, opened before and closed after. */
-export type Play = (name: string, act: (scene: Scene) => Promise<void>) => void;
+export type Play = {
+  (name: string, act: (scene: Scene) => Promise<void>): void;
+  /** With the same database as another process has it; left out for stores that nobody shares. */
+  readonly withPeer: (name: string, act: (scene: Scene, peer: Store) => Promise<void>) => void;
+};
+
+/** How to come by an empty store, and by the same database as another process has it; null: nobody shares it. */
+export type Opening = {
+  readonly open: () => Promise<Store>;
+  readonly openPeer: ((of: Store) => Promise<Store>) | null;
+};
 
 /** A part of the suite. */
 export type Chapter = (kit: Kit, play: Play) => void;
@@ -43,8 +53,8 @@ export const LEASE_MS = 60_000;
 export const WORKFLOW = { namespace: "test", name: "work", version: "1.0.0" } as const;
 
 /** Declare tests that each get a fresh scene. */
-export function playOn(kit: Kit, open: () => Promise<Store>): Play {
-  return (name, act) =>
+export function playOn(kit: Kit, { open, openPeer }: Opening): Play {
+  const play = (name: string, act: (scene: Scene) => Promise<void>): void =>
     kit.it(name, async () => {
       const store = await open();
       try {
@@ -54,6 +64,18 @@ export function playOn(kit: Kit, open: () => Promise<Store>): Play {
         await store.close();
       }
     });
+  const withPeer: Play["withPeer"] = (name, act) => {
+    if (openPeer === null) return;
+    play(name, async (scene) => {
+      const peer = await openPeer(scene.store);
+      try {
+        await act(scene, peer);
+      } finally {
+        await peer.close();
+      }
+    });
+  };
+  return Object.assign(play, { withPeer });
 }
 
 /** Another living worker. */

@@ -4,7 +4,8 @@
  *
  * Per call: a delay before and after; a definite failure (nothing applied); an unknown
  * outcome (applied, not applied, or applied later, when the caller has already been
- * told so). A caller that crashes meanwhile never hears the answer.
+ * told so). A caller that crashes meanwhile never hears the answer. Those who watch hear of
+ * others' commits late, and of some not at all.
  *
  *   embedded: as SQLite in the process. The call takes effect at once, under the caller's clock.
  *   remote:   as a database server. It takes effect after a delay, in any order, under the
@@ -42,12 +43,25 @@ export type Disk = {
   readonly tick: () => number;
   readonly trueMs: () => number;
   readonly keep: (record: StoreRecord) => void;
+  /** Who wants to hear that others have committed; none at first. */
+  readonly watching: Set<Watching>;
 };
+
+/** One caller that watches. */
+export type Watching = { readonly caller: Process; readonly changed: () => void };
 
 /** The store as `caller` sees it. */
 export function openFaultyStore(disk: Disk, caller: Process, dice: Dice): Store {
   const { store } = disk;
-  const line: Line = { disk, caller, dice, lateUntilMs: 0, inDoubt: false, doubtful: [] };
+  const line: Line = {
+    disk,
+    caller,
+    dice,
+    watchDice: dice.split("watch"),
+    lateUntilMs: 0,
+    inDoubt: false,
+    doubtful: [],
+  };
   const clock = (nowMs: NowMs): NowMs => (disk.remote ? disk.nowMs() : nowMs);
   const read = <T>(apply: () => Promise<T>): Promise<T> => send(line, "read", apply);
   const write = <T>(apply: () => Promise<T>, note: Note<T>): Promise<T> => send(line, "write", apply, note);
@@ -79,10 +93,12 @@ export function openFaultyStore(disk: Disk, caller: Process, dice: Dice): Store 
     listHeldRuns: (workerId) => read(() => store.listHeldRuns(workerId)),
     listInbox: (rowId, afterSeq) => read(() => store.listInbox(rowId, afterSeq)),
     findRun: (ref) => read(() => store.findRun(ref)),
+    listEnded: (rowIds) => read(() => store.listEnded(rowIds)),
     listRuns: (filter) => read(() => store.listRuns(filter)),
     listHistory: (rowId) => read(() => store.listHistory(rowId)),
     listActiveSteps: (rowId) => read(() => store.listActiveSteps(rowId)),
     ...registryCalls(line, clock),
+    watch: (onChange) => watch(line, onChange),
     close: () => Promise.resolve(),
   };
 }
@@ -160,6 +176,7 @@ type Line = {
   readonly disk: Disk;
   readonly caller: Process;
   readonly dice: Dice;
+  readonly watchDice: Dice;
   /** Until then a commit of unknown outcome may still be on its way: its locks hold up what follows. */
   lateUntilMs: number;
   /** From an unknown outcome until the next success no failed flush is a definite one: it may be stored already. */
@@ -188,6 +205,7 @@ function send<T>(line: Line, access: Access, apply: () => Promise<T>, note?: Not
       if (!caller.isAlive() && !arrives) return;
       try {
         const result = await apply();
+        if (access !== "read") tellWatching(disk, caller);
         const record = keep(line, note?.(result));
         if (told === "untold") return remember(line, record);
         answer(() => {
@@ -210,6 +228,33 @@ function send<T>(line: Line, access: Access, apply: () => Promise<T>, note?: Not
     line.lateUntilMs = Math.max(line.lateUntilMs, disk.trueMs() + lateMs + 1);
     reach(lateMs, () => void carryOut("untold"));
   });
+}
+
+/** S8 at its worst: some commits go unnoticed, and what is noticed may be long past. */
+function watch(line: Line, onChange: () => void): () => void {
+  const { disk, caller, watchDice: dice } = line;
+  let told = false;
+  const changed = (): void => {
+    if (told || dice.chance(UNNOTICED)) return;
+    told = true;
+    caller.timer(dice.integer(NOTICE_MS_MAX), () => {
+      told = false;
+      if (disk.watching.has(watching)) onChange();
+    });
+  };
+  const watching: Watching = { caller, changed };
+  disk.watching.add(watching);
+  return () => void disk.watching.delete(watching);
+}
+
+const UNNOTICED = 0.2;
+const NOTICE_MS_MAX = 120;
+
+function tellWatching({ watching }: Disk, committer: Process): void {
+  for (const one of [...watching]) {
+    if (!one.caller.isAlive()) watching.delete(one);
+    else if (one.caller !== committer) one.changed();
+  }
 }
 
 /** What every adapter owes: a claim whose answer was lost is given again, as long as it is held. */

@@ -104,6 +104,7 @@ export async function gather(
     tick: registrar.tick,
     trueMs: kernel.nowMs,
     keep: registrar.keep,
+    watching: new Set(),
   };
   let executions = 0;
   const world: World = {
