@@ -35,10 +35,10 @@ export type MapOptions<I> = {
 /** Options of `ctx.each`. */
 export type EachOptions<I> = Pick<MapOptions<I>, "key" | "concurrency">;
 
-/** How a race ended: a union, by the names of its contenders. */
-export type RaceOutcome<T> = {
-  readonly [K in keyof T & string]: { readonly winner: K; readonly value: Awaited<T[K]> };
-}[keyof T & string];
+/** How a race ended, given the values of its contenders by name: a union. */
+export type RaceOutcome<V> = {
+  readonly [K in keyof V & string]: { readonly winner: K; readonly value: V[K] };
+}[keyof V & string];
 
 /** What a body may call. Every call with a name is durable: it happens once, and replays give its outcome. */
 export type Ctx<Input = unknown> = {
@@ -121,10 +121,10 @@ export type Ctx<Input = unknown> = {
    * Any other promise (an async function over several steps, `ctx.each`, `ctx.all`, a `fetch`) cannot be cancelled: it
    * goes on, as with `Promise.race`.
    */
-  readonly race: <const T extends Readonly<Record<string, PromiseLike<unknown>>>>(
+  readonly race: <V extends Readonly<Record<string, unknown>>>(
     name: StepName,
-    contenders: T,
-  ) => NamedChain<RaceOutcome<T>>;
+    contenders: { readonly [K in keyof V]: PromiseLike<V[K]> },
+  ) => NamedChain<RaceOutcome<V>>;
   /**
    * Start another workflow as a child and await its result. A child that fails or is cancelled throws RUN_FAILED or
    * RUN_CANCELLED.
