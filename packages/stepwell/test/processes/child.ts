@@ -11,12 +11,8 @@ import { openSqliteStore } from "../../src/store/sqlite/sqlite.ts";
 import { aRun, insertOf, WORKFLOW } from "../../src/testing/conformance/scene.ts";
 import { GO, openWorkflows, type Work } from "./workflows.ts";
 
-/** Who the child is; `slots` null: it does not work. */
-export type Role = {
-  readonly name: string;
-  readonly database: string;
-  readonly slots: number | null;
-};
+/** Who the child is. */
+export type Role = { readonly name: string; readonly database: string };
 
 /** A call and its answer. */
 export type Call = { readonly number: number; readonly deed: string; readonly order: unknown };
@@ -27,51 +23,50 @@ const LEASE = "60s";
 
 type Deed = (role: Role, order: never) => Promise<unknown>;
 
-let engine: Engine | null = null;
-let stopped = false;
-let flushes = 0;
+const self: { engine: Engine | null; stopped: boolean; flushes: number } = { engine: null, stopped: false, flushes: 0 };
 
 const DEEDS: Readonly<Record<string, Deed>> = {
-  open: async (role) => {
-    const work = role.slots === null ? false : { concurrency: role.slots };
+  /** `slots` null: it does not work. */
+  open: async (role, slots: number | null) => {
+    const work = slots === null ? false : { concurrency: slots };
     const store = `sqlite:${role.database}`;
-    engine = await openEngine({ store, workflows: openWorkflows(role.name), work, lease: LEASE });
+    self.engine = await openEngine({ store, workflows: openWorkflows(role.name), work, lease: LEASE });
   },
   start: async (_, order: { readonly ids: readonly string[]; readonly work: Work }) => {
     const waits = order.ids.map(async (id) => {
       const beganMs = performance.now();
-      await engine!.start("file/chores", order.work, { id });
+      await self.engine!.start("file/chores", order.work, { id });
       return performance.now() - beganMs;
     });
     return Math.max(...(await Promise.all(waits)));
   },
   results: (_, ids: readonly string[]) =>
-    Promise.all(ids.map(async (id) => (await engine!.get("file/chores", id)).result())),
+    Promise.all(ids.map(async (id) => (await self.engine!.get("file/chores", id)).result())),
   /** Start one and wait for it, again and again; the longest of all. */
   oneByOne: async (_, order: { readonly ids: readonly string[]; readonly work: Work }) => {
     const beganMs = performance.now();
-    for (const id of order.ids) await engine!.run("file/chores", order.work, { id });
+    for (const id of order.ids) await self.engine!.run("file/chores", order.work, { id });
     return performance.now() - beganMs;
   },
-  startHot: async (_, id: string) => void (await engine!.start("file/hot", null, { id })),
+  startHot: async (_, id: string) => void (await self.engine!.start("file/hot", null, { id })),
   signal: async (_, id: string) => {
     const beganMs = performance.now();
-    await engine!.signal("file/hot", id, GO, "went");
-    const value = await (await engine!.get("file/hot", id)).result();
+    await self.engine!.signal("file/hot", id, GO, "went");
+    const value = await (await self.engine!.get("file/hot", id)).result();
     return { value, ms: performance.now() - beganMs };
   },
   cancel: async (_, id: string) => {
     const beganMs = performance.now();
-    await engine!.cancel("file/hot", id);
-    const outcome = await (await engine!.get("file/hot", id)).outcome();
+    await self.engine!.cancel("file/hot", id);
+    const outcome = await (await self.engine!.get("file/hot", id)).outcome();
     return { state: outcome.state, ms: performance.now() - beganMs };
   },
-  state: async (_, id: string) => (await (await engine!.get("file/hot", id)).status()).state,
-  /** Steps of all runs that are recorded; by whom. */
+  state: async (_, id: string) => (await (await self.engine!.get("file/hot", id)).status()).state,
+  /** How many steps of these runs are recorded. */
   recorded: async (_, ids: readonly string[]) => {
     let steps = 0;
     for (const id of ids) {
-      const history = await (await engine!.get("file/chores", id)).history();
+      const history = await (await self.engine!.get("file/chores", id)).history();
       steps += history.filter((event) => event.kind === "step").length;
     }
     return steps;
@@ -79,26 +74,26 @@ const DEEDS: Readonly<Record<string, Deed>> = {
   /** Lists and histories, until `stop`; how many, and the longest wait. */
   read: async () => {
     let [reads, worstMs] = [0, 0];
-    while (!stopped) {
+    while (!self.stopped) {
       const beganMs = performance.now();
-      const [newest] = await engine!.list({ limit: 50 });
-      if (newest !== undefined) await (await engine!.get("file/chores", newest.id)).history();
+      const [newest] = await self.engine!.list({ limit: 50 });
+      if (newest !== undefined) await (await self.engine!.get("file/chores", newest.id)).history();
       worstMs = Math.max(worstMs, performance.now() - beganMs);
       reads += 1;
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
     return { reads, worstMs };
   },
-  stop: async () => void (stopped = true),
+  stop: async () => void (self.stopped = true),
   /** Commit without a pause; the longest wait for one. */
   hammer: async (role, order: { readonly flushes: number; readonly rows: number }) => {
     const store = await openSqliteStore(role.database, { pace: openHost() });
     const { versionId } = await store.ensureVersion(WORKFLOW);
     const scene = { store, versionId, workerId: 0 };
     let worstMs = 0;
-    for (flushes = 0; flushes < order.flushes; flushes += 1) {
+    for (; self.flushes < order.flushes; self.flushes += 1) {
       const writes = Array.from({ length: order.rows }, (_, row) =>
-        insertOf(aRun(scene, { id: `${role.name}-${flushes}-${row}` })),
+        insertOf(aRun(scene, { id: `${role.name}-${self.flushes}-${row}` })),
       );
       const beganMs = performance.now();
       await store.flush(writes, 1);
@@ -108,7 +103,7 @@ const DEEDS: Readonly<Record<string, Deed>> = {
     await store.close();
     return worstMs;
   },
-  flushes: async () => flushes,
+  flushes: async () => self.flushes,
   /** As a foreign script would: one long transaction. */
   lock: async (role, ms: number) => {
     const db = new DatabaseSync(role.database, { timeout: 5_000 });
@@ -119,7 +114,7 @@ const DEEDS: Readonly<Record<string, Deed>> = {
     }, ms);
   },
   /** Leave in an orderly way. */
-  close: async () => engine?.close(),
+  close: async () => self.engine?.close(),
 };
 
 if (import.meta.main) listen(JSON.parse(process.argv[2]!) as Role);

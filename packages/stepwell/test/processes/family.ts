@@ -16,8 +16,10 @@ export type Member = {
 /** Children on a fresh file. */
 export type Family = {
   readonly database: string;
-  /** A new child; `slots` makes it a worker. Its engine is open when this resolves, unless it is a stranger. */
-  readonly bear: (name: string, slots?: number | "stranger") => Promise<Member>;
+  /** A new child with an open engine; `slots` makes it a worker. */
+  readonly bear: (name: string, slots?: number) => Promise<Member>;
+  /** A new child that has done nothing yet. */
+  readonly spawn: (name: string) => Promise<Member>;
   /** Kill all and remove the file. */
   readonly end: () => Promise<void>;
 };
@@ -27,13 +29,18 @@ export function openFamily(): Family {
   const folder = mkdtempSync(join(tmpdir(), "stepwell-processes-"));
   const database = join(folder, "shared.db");
   const members: Member[] = [];
+  const spawn = async (name: string): Promise<Member> => {
+    const member = spawnMember({ name, database });
+    members.push(member);
+    await member.tell("flushes");
+    return member;
+  };
   return {
     database,
+    spawn,
     bear: async (name, slots) => {
-      const role: Role = { name, database, slots: typeof slots === "number" ? slots : null };
-      const member = spawnMember(role);
-      members.push(member);
-      if (slots !== "stranger") await member.tell("open");
+      const member = await spawn(name);
+      await member.tell("open", slots);
       return member;
     },
     end: async () => {

@@ -42,7 +42,7 @@ describe("several processes on one file", () => {
   it(
     "three that commit without a pause are served evenly",
     async () => {
-      const hammers = await Promise.all(idsOf("hammer", 3).map((name) => family.bear(name, "stranger")));
+      const hammers = await Promise.all(idsOf("hammer", 3).map((name) => family.spawn(name)));
       const work = hammers.map((hammer) => hammer.tell<number>("hammer", { flushes: 500, rows: 64 }));
       await Promise.race(work);
       const counts = await Promise.all(hammers.map((hammer) => hammer.tell<number>("flushes")));
@@ -58,7 +58,7 @@ describe("several processes on one file", () => {
     "six that open a fresh file at the same moment all get in",
     async () => {
       const names = idsOf("opener", 6);
-      const members = await Promise.all(names.map((name) => family.bear(name, "stranger")));
+      const members = await Promise.all(names.map((name) => family.spawn(name)));
       await Promise.all(members.map((member) => member.tell("open")));
       await members[0]!.tell("start", { ids: ["x"], work: { steps: 1, stepMs: 0 } });
       await Promise.all(members.map((member) => member.tell("close")));
@@ -72,7 +72,7 @@ describe("a foreign script that holds the file", () => {
     "for 300 ms is waited for, by opening and by a start",
     async () => {
       const web = await family.bear("web");
-      const stranger = await family.bear("stranger", "stranger");
+      const stranger = await family.spawn("stranger");
       await stranger.tell("lock", 300);
       await web.tell("start", { ids: ["a"], work: { steps: 1, stepMs: 0 } });
       await stranger.tell("lock", 300);

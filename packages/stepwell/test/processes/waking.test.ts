@@ -53,17 +53,18 @@ describe("across processes", () => {
     async () => {
       const victim = await family.bear("victim", 8);
       const web = await family.bear("web");
+      const heir = await family.spawn("heir");
       const ids = Array.from({ length: 4 }, (_, index) => `run-${index}`);
-      await web.tell("start", { ids, work: { steps: 30, stepMs: 20 } });
+      await web.tell("start", { ids, work: { steps: 50, stepMs: 40 } });
       await until(async () => (await web.tell<number>("recorded", ids)) > 0);
-      const heir = await family.bear("heir", 8);
+      await heir.tell("open", 8);
       await web.kill();
       const beganMs = performance.now();
       await victim.kill();
       const results = await heir.tell<readonly (readonly string[])[]>("results", ids);
       console.log(`all ended ${(performance.now() - beganMs).toFixed(0)} ms after the kill`);
       for (const by of results) {
-        expect(by.length).toBe(30);
+        expect(by.length).toBe(50);
         expect(by.at(-1)).toBe("heir");
       }
       // The lease of the victim lasts 60 s, and the heir renews its own only after 20 s.
