@@ -47,7 +47,7 @@ async function work(orders: ChildOrders): Promise<void> {
   let order = orders.start * 1_000_000;
   let executions = order;
   const host = openHost();
-  const store = await openSqliteStore(orders.database, { clock: host.nowMs });
+  const store = await openSqliteStore(orders.database, { clock: host.nowMs, pace: host });
   const desk = {
     seed: orders.seed,
     log: {
