@@ -82,9 +82,8 @@ function mentioned(sources: Sources, exports: readonly Declared[], shown: Readon
   const found: Declared[] = [];
   const queue = [...exports];
   for (let one = queue.shift(); one !== undefined; one = queue.shift()) {
-    const nodes = one.nodes.filter(
-      (node) => !(ts.isFunctionDeclaration(node) && one!.nodes.length > 1 && node.body !== undefined),
-    );
+    const several = one.nodes.length > 1;
+    const nodes = one.nodes.filter((node) => !several || !ts.isFunctionDeclaration(node) || node.body === undefined);
     for (const name of typeNamesIn(nodes)) {
       const declared = findDeclared(sources, one.file.fileName, name);
       if (declared === null || known.has(identity(declared))) continue;

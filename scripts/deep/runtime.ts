@@ -28,27 +28,27 @@ export const RUNTIMES: readonly Runtime[] = [
 
 function findBun(): Found {
   const cpu = process.arch === "arm64" ? "aarch64" : process.arch;
-  const package_ = `@oven/bun-${process.platform}-${cpu}`;
-  const binary = join(ROOT, "node_modules", package_, "bin/bun");
-  return existsSync(binary) ? { binary } : { missing: `${package_} is not installed` };
+  const wanted = `@oven/bun-${process.platform}-${cpu}`;
+  const binary = join(ROOT, "node_modules", wanted, "bin/bun");
+  return existsSync(binary) ? { binary } : { missing: `${wanted} is not installed` };
 }
 
 function findNode(version: string): Found {
-  const package_ = `node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`;
+  const wanted = `node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`;
   const folder = join(CACHE, version);
   const name = process.platform === "win32" ? "node.exe" : "node";
-  const binary = join(folder, "node_modules", package_, "bin", name);
+  const binary = join(folder, "node_modules", wanted, "bin", name);
   if (existsSync(binary)) return { binary };
-  const why = install(folder, `${package_}@${version}`);
+  const why = install(folder, `${wanted}@${version}`);
   if (existsSync(binary)) return { binary };
   rmSync(folder, { recursive: true, force: true });
-  return { missing: `${package_}@${version} cannot be had from npm: ${why}` };
+  return { missing: `${wanted}@${version} cannot be had from npm: ${why}` };
 }
 
 /** What npm says. */
-function install(folder: string, package_: string): string {
+function install(folder: string, wanted: string): string {
   mkdirSync(folder, { recursive: true });
-  const args = ["install", "--prefix", folder, "--no-save", "--no-audit", "--no-fund", "--loglevel=error", package_];
+  const args = ["install", "--prefix", folder, "--no-save", "--no-audit", "--no-fund", "--loglevel=error", wanted];
   const shell = process.platform === "win32";
   const { stdout, stderr, error } = spawnSync("npm", args, { cwd: folder, encoding: "utf8", shell });
   return error?.message ?? `${stdout}${stderr}`.trim().split("\n").slice(0, 2).join(" ");

@@ -23,7 +23,7 @@ const TESTS = "packages/stepwell/test";
 const QUICK_TESTS = [`${TESTS}/model`, `${TESTS}/engine`, `${TESTS}/store`];
 
 /** Of all tests under one runtime, on a slow machine. */
-const TESTS_MS_MAX = 900_000;
+const TESTS_MS_MAX = 1_800_000;
 const SMOKE_MS_MAX = 60_000;
 
 type Ended = { readonly code: number | null; readonly signal: string | null; readonly output: string };
