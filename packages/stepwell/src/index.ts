@@ -6,14 +6,17 @@ export { handler, type Handler, type HandlerOptions, type StepContext } from "./
 export { signal, type Signal } from "./engine/signal.ts";
 export {
   type Ctx,
+  type EachOptions,
   type MapOptions,
+  type RaceOutcome,
   type Received,
   type TimedOut,
   workflow,
   type Workflow,
   type WorkflowOptions,
 } from "./engine/workflow.ts";
-export type { ChildChain, Settled, ShapedChain, StepChain, StepError } from "./engine/chain.ts";
+export type { StepDefaults } from "./engine/scope.ts";
+export type { ChildChain, NamedChain, Settled, ShapedChain, StepChain, StepError } from "./engine/chain.ts";
 export { openEngine, type StoreOption } from "./engine/open.ts";
 export type { Engine, StartOptions } from "./engine/engine.ts";
 export type { EngineOptions, LogEntry, WorkOptions } from "./engine/settings.ts";

@@ -3,10 +3,11 @@
  * step code and after the end, reserves the key, and makes the chain.
  */
 import { StepwellError } from "../model/errors.ts";
-import { type CallConfig, openChain } from "./chain.ts";
+import { NO_ENDS, openChain } from "./chain.ts";
 import type { Deps } from "./deps.ts";
 import { type Execution, runName } from "./execution.ts";
 import { beginCall, type Call } from "./steps.ts";
+import { beginRenamed } from "./was.ts";
 
 /**
  * A body that was cancelled or given back is not told: its calls never settle.
@@ -29,12 +30,17 @@ export function askFor(deps: Deps, exec: Execution, key: string): string {
   return key;
 }
 
-/** A chain that begins this call in the next microtask. */
+/** A chain that begins this call in the next microtask. `base`: what its key begins with, before the name. */
 export function openCall(
   deps: Deps,
   exec: Execution,
-  call: Pick<Call, "key" | "kind" | "perform"> & { readonly config: CallConfig },
+  asked: Pick<Call, "key" | "kind" | "config" | "perform"> & { readonly base: string },
 ): Promise<unknown> {
-  const { key, kind, config, perform } = call;
-  return openChain(config, (resolve, reject) => beginCall(deps, { exec, key, kind, config, resolve, reject, perform }));
+  const { key, kind, config, perform, base } = asked;
+  const { resolve, reject, promise } = NO_ENDS;
+  const call: Call = { exec, key, kind, config, perform, resolve, reject, promise };
+  return openChain(call, (begun) => {
+    if (config.was === null) beginCall(deps, begun);
+    else beginRenamed(deps, begun, base);
+  });
 }

@@ -6,12 +6,20 @@ import { StepwellError } from "../model/errors.ts";
 import { type Failure, toError, toFailure } from "../model/failure.ts";
 import type { CallConfig, StepError } from "./chain.ts";
 import type { Deps } from "./deps.ts";
-import { type Abort, type AbortCause, abortStep, type Execution, type RunningStep, runName } from "./execution.ts";
+import { type AbortCause, abortStep, type Execution, type RunningStep, runName } from "./execution.ts";
 import type { StepContext } from "./handler.ts";
+import type { Host } from "./host.ts";
 
 /** How an attempt ended. `text` is what is stored, `value` the decoded copy that the body gets. */
 export type AttemptEnd =
-  | { readonly kind: "value"; readonly text: string; readonly value: unknown; readonly durationMs: number }
+  | {
+      readonly kind: "value";
+      readonly outcome: "completed";
+      readonly text: string;
+      readonly value: unknown;
+      readonly attempt: number;
+      readonly durationMs: number;
+    }
   | {
       readonly kind: "failure";
       readonly failure: Failure;
@@ -26,24 +34,51 @@ export type StepWork = (step: StepContext) => unknown;
 /** The call whose step is tried. */
 export type StepCall = { readonly exec: Execution; readonly key: string; readonly config: CallConfig };
 
-/** Run step code once. Never rejects; whatever it throws becomes a Failure. */
-export async function runAttempt(deps: Deps, call: StepCall, work: StepWork, attempt: number): Promise<AttemptEnd> {
-  const { host, settings } = deps;
-  const { exec } = call;
-  const step = openStep(exec, call.key, attempt);
-  const startedMs = host.monotonicMs();
-  exec.stepping.add(step);
+/**
+ * Run step code once; whatever it throws becomes a Failure. Code that returns no promise has ended when this returns;
+ * a promise that is given never rejects.
+ */
+export function runAttempt(
+  deps: Deps,
+  call: StepCall,
+  work: StepWork,
+  attempt: number,
+): AttemptEnd | Promise<AttemptEnd> {
+  const step = openStep(deps.host, call, attempt);
   try {
-    const outcome = host.inside({ kind: "step", name: stepLabel(exec, call.key) }, () => work(step.context));
-    const returned = await (call.config.timeoutMs === null ? outcome : timed(deps, step, call.config, outcome));
-    const { text, value } = encode(returned, settings.limits);
-    return { kind: "value", text, value, durationMs: host.monotonicMs() - startedMs };
+    const outcome = deps.host.inside(step, () => work(step.context));
+    if (call.config.timeoutMs === null && !isThenable(outcome)) return valueEnd(deps, step, outcome);
+    return settled(deps, call.config, step, outcome);
   } catch (thrown) {
-    const durationMs = host.monotonicMs() - startedMs;
-    return { kind: "failure", failure: toFailure(thrown), abortedFor: step.abort.cause, durationMs };
-  } finally {
-    exec.stepping.delete(step);
+    return failureEnd(deps, step, thrown);
   }
+}
+
+async function settled(deps: Deps, config: CallConfig, step: RunningStep, outcome: unknown): Promise<AttemptEnd> {
+  const { stepping } = step.exec;
+  stepping.add(step);
+  try {
+    return valueEnd(deps, step, await (config.timeoutMs === null ? outcome : timed(deps, step, config, outcome)));
+  } catch (thrown) {
+    return failureEnd(deps, step, thrown);
+  } finally {
+    stepping.delete(step);
+  }
+}
+
+function valueEnd({ host, settings }: Deps, step: RunningStep, returned: unknown): AttemptEnd {
+  const { text, value } = encode(returned, settings.limits);
+  const durationMs = host.monotonicMs() - step.startedMs;
+  return { kind: "value", outcome: "completed", text, value, attempt: step.context.attempt, durationMs };
+}
+
+function failureEnd({ host }: Deps, step: RunningStep, thrown: unknown): AttemptEnd {
+  const durationMs = host.monotonicMs() - step.startedMs;
+  return { kind: "failure", failure: toFailure(thrown), abortedFor: step.abortedFor, durationMs };
+}
+
+function isThenable(outcome: unknown): boolean {
+  return typeof outcome === "object" && outcome !== null && "then" in outcome && typeof outcome.then === "function";
 }
 
 /** Let `onError` or `fallback` turn a failure into a value; null when neither applies. */
@@ -59,11 +94,6 @@ export async function shapeFailure(
   return runAttempt(deps, untimed, () => shape(toError(failure)), 1);
 }
 
-/** Names the step wherever its code shows up: in errors about ctx calls inside it, and in strays. */
-export function stepLabel(exec: Execution, key: string): string {
-  return `${runName(exec)} ${key}`;
-}
-
 /** By `code`, then by `name`; handlers given first win. */
 function findHandler(config: CallConfig, failure: Failure): ((error: StepError) => unknown) | null {
   for (const name of [failure.code, failure.name]) {
@@ -73,26 +103,55 @@ function findHandler(config: CallConfig, failure: Failure): ((error: StepError) 
   return null;
 }
 
-function openStep(exec: Execution, key: string, attempt: number): RunningStep {
-  const { namespace, name, id } = exec.run;
-  const abort: Abort = { controller: null, cause: null, error: undefined };
-  const own = { attempt, step: key, runId: id, workflow: `${namespace}/${name}`, [ABORT]: abort };
-  return { context: Object.setPrototypeOf(own, STEP_CONTEXT) as StepContext, abort };
+/** Most steps ask for little of this, so it is worked out when they do. */
+const STEP = {
+  kind: "step",
+  get name(): string {
+    const { exec, key } = this as unknown as RunningStep;
+    return `${runName(exec)} ${key}`;
+  },
+};
+
+function openStep(host: Host, call: StepCall, attempt: number): RunningStep {
+  const step = Object.create(STEP) as { -readonly [K in keyof RunningStep]: RunningStep[K] };
+  step.exec = call.exec;
+  step.key = call.key;
+  step.startedMs = host.monotonicMs();
+  step.abortedFor = null;
+  step.abortReason = undefined;
+  step.controller = null;
+  step.context = openStepContext(step, attempt);
+  return step;
 }
 
-const ABORT = Symbol("stepwell.abort");
+const RUNNING = Symbol("stepwell.running");
+
+type Inner = StepContext & { readonly [RUNNING]: RunningStep };
+
+function openStepContext(step: RunningStep, attempt: number): StepContext {
+  const context = Object.create(STEP_CONTEXT) as { -readonly [K in keyof Inner]: Inner[K] };
+  context.attempt = attempt;
+  context.step = step.key;
+  context.runId = step.exec.run.id;
+  context[RUNNING] = step;
+  return context;
+}
 
 /** The parts of a step's context that most steps never ask for. */
 const STEP_CONTEXT = {
+  get workflow(): string {
+    const { namespace, name } = (this as unknown as Inner)[RUNNING].exec.run;
+    return `${namespace}/${name}`;
+  },
   get idempotencyKey(): string {
     const { workflow, runId, step } = this as unknown as StepContext;
     return `${workflow}:${runId}:${step}`;
   },
   get signal(): AbortSignal {
-    const abort = (this as unknown as { readonly [ABORT]: Abort })[ABORT];
-    abort.controller ??= new AbortController();
-    if (abort.cause !== null) abort.controller.abort(abort.error);
-    return abort.controller.signal;
+    const step = (this as unknown as Inner)[RUNNING];
+    step.controller ??= new AbortController();
+    if (step.abortedFor !== null) step.controller.abort(step.abortReason);
+    return step.controller.signal;
   },
 };
 

@@ -17,11 +17,9 @@ import {
 } from "./execution.ts";
 import { checkIdle, continueExecution } from "./idle.ts";
 import { readInbox } from "./inbox.ts";
+import { readPatiently } from "./patience.ts";
 import { leaseLost } from "./record.ts";
 import { isEmpty, type Slots } from "./slots.ts";
-
-/** Pause before a failed read is tried again. */
-const READ_AGAIN_MS = 100;
 
 /** Continue a lingering body if nobody held the run meanwhile; else execute the run afresh. */
 export function beginRun(deps: Deps, slots: Slots, claim: Claim): void {
@@ -39,23 +37,44 @@ export function beginRun(deps: Deps, slots: Slots, claim: Claim): void {
   void startExecution(deps, slots, claim);
 }
 
+/** What executions tell this worker; the same for all of them. */
+export function executionHooks(deps: Deps, slots: Slots): Slots["hooks"] {
+  return {
+    leave: (exec, how) => leave(deps, slots, exec, how),
+    checkIdle: (exec) => checkIdle(deps, exec),
+  };
+}
+
+/**
+ * A run that this process has just inserted has nothing to remember, and its input need not be read back. A start whose
+ * commit was in doubt may find that a signal came first.
+ */
+export function beginInserted(deps: Deps, slots: Slots, claim: Claim, input: unknown): void {
+  if (claim.run.inboxSeq > 0) return void startExecution(deps, slots, claim);
+  const workflow = deps.registry.findFor(claim.run);
+  if (workflow === null) return;
+  const exec = newExecution(workflow, claim, null, slots.hooks);
+  exec.freshInput = { value: input };
+  enter(deps, slots, exec, claim.nowMs);
+}
+
 async function startExecution(deps: Deps, slots: Slots, claim: Claim): Promise<void> {
   const { run } = claim;
   const workflow = deps.registry.findFor(run);
   if (workflow === null) return;
-  const hooks = {
-    leave: (exec: Execution, how: Left) => leave(deps, slots, exec, how),
-    checkIdle: (exec: Execution) => checkIdle(deps, exec),
-  };
   const loading = { posted: false };
   const remembers = run.fence > 1 || run.inboxSeq > 0 || run.ending !== null;
   const memory = remembers ? await load(deps, slots, run.rowId, loading) : null;
-  const exec = newExecution(workflow, claim, memory, hooks);
-  exec.draining = slots.draining;
-  observeClock(deps.host, exec, claim.nowMs);
-  slots.executing.set(run.rowId, exec);
-  follow(deps, exec, execute(deps, slots, exec));
+  const exec = newExecution(workflow, claim, memory, slots.hooks);
+  enter(deps, slots, exec, claim.nowMs);
   if (loading.posted) follow(deps, exec, readInbox(deps, exec));
+}
+
+function enter(deps: Deps, slots: Slots, exec: Execution, nowMs: number): void {
+  exec.draining = slots.draining;
+  observeClock(deps.host, exec, nowMs);
+  slots.executing.set(exec.run.rowId, exec);
+  follow(deps, exec, execute(deps, slots, exec));
 }
 
 /** A slot is held while the memory is read. */
@@ -63,22 +82,10 @@ async function load(deps: Deps, slots: Slots, rowId: number, loading: { posted: 
   slots.reserved += 1;
   slots.loading.set(rowId, loading);
   try {
-    return await patiently(deps, () => deps.store.loadMemory(rowId));
+    return await readPatiently(deps, "a claimed run", () => deps.store.loadMemory(rowId));
   } finally {
     slots.loading.delete(rowId);
     slots.reserved -= 1;
-  }
-}
-
-/** A run that is claimed must be read: a store that fails is asked again. */
-async function patiently<T>(deps: Deps, read: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await read();
-    } catch (error) {
-      deps.log?.({ level: "warn", message: `a claimed run could not be read: ${String(error)}` });
-      await new Promise<void>((resolve) => void deps.host.timer(READ_AGAIN_MS, resolve));
-    }
   }
 }
 

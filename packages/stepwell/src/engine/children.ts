@@ -10,9 +10,10 @@ import type { InboxItem } from "../model/inbox.ts";
 import type { RunState } from "../model/run.ts";
 import type { Ending } from "../model/transition.ts";
 import type { Deps } from "./deps.ts";
-import { type Execution, isGone, scheduleIdleCheck } from "./execution.ts";
+import { added, type Execution, isGone, type OpenCall, scheduleIdleCheck } from "./execution.ts";
 import { shapeFailure } from "./attempt.ts";
 import { takeFromInbox } from "./inbox.ts";
+import { readPatiently } from "./patience.ts";
 import { submit } from "./record.ts";
 import { type Call, type CallEnd, endCall } from "./steps.ts";
 import { prepareRun, type Prepared } from "./submit.ts";
@@ -25,30 +26,73 @@ const ENDED = { attempt: 1, durationMs: 0 } as const;
 
 /** `ctx.run`: start a child and wait for its outcome. */
 export function performRun(child: ChildStart): Call["perform"] {
-  return (deps, call) => void startChild(deps, call, { ...child, awaited: true }, () => awaitChild(deps, call, child));
+  return (deps, call) =>
+    underItsKey(deps, call, child, (named) => {
+      void startChild(deps, named, { ...child, awaited: true }, () => awaitChild(deps, named, child));
+    });
 }
 
 /** `ctx.start`: start a run that lives on its own; its name is the outcome. */
 export function performStart(child: ChildStart): Call["perform"] {
   return (deps, call) =>
-    void startChild(deps, call, { ...child, awaited: false }, (id) => {
-      const workflow = `${child.workflow.namespace}/${child.workflow.name}`;
-      endCall(deps, call, { ...ENDED, outcome: "completed", ...encode({ workflow, id }) });
+    underItsKey(deps, call, child, (named) => {
+      void startChild(deps, named, { ...child, awaited: false }, (id) => {
+        const workflow = `${child.workflow.namespace}/${child.workflow.name}`;
+        endCall(deps, named, { ...ENDED, outcome: "completed", ...encode({ workflow, id }) });
+      });
     });
 }
 
 /** Ask the children that the body still awaits to stop. */
 export function cancelChildren(deps: Deps, exec: Execution): void {
   const reason = `the parent ${exec.cancel === null ? "has ended" : "was cancelled"}`;
-  for (const call of exec.open.values()) {
-    if (call.kind !== "child" || call.child === undefined) continue;
-    const { text: payload } = encode(reason);
-    const operationId = `parent:${exec.run.rowId}:${call.key}:cancel`;
-    const item = { kind: "cancel", name: "", payload, actor: `run:${exec.run.id}`, operationId } as const;
-    deps.committer.submit({ kind: "post", to: call.child, item }, (result) => {
-      if (result.kind === "posted") deps.worker.receive(result);
-    });
+  for (const call of exec.open.values()) cancelChild(deps, exec, call, reason);
+}
+
+/** Ask the child of a call to stop, if it is an awaited one. */
+export function cancelChild(deps: Deps, exec: Execution, call: OpenCall, reason: string): void {
+  if (call.kind !== "child" || call.child === undefined) return;
+  const { text: payload } = encode(reason);
+  const operationId = `parent:${exec.run.rowId}:${call.key}:cancel`;
+  const item = { kind: "cancel", name: "", payload, actor: `run:${exec.run.id}`, operationId } as const;
+  deps.committer.submit({ kind: "post", to: call.child, item }, (result) => {
+    if (result.kind === "posted") deps.worker.receive(result);
+  });
+}
+
+/** A child that was started under a former key of its call, which no checkpoint tells yet, keeps that key. */
+function underItsKey(deps: Deps, call: Call, child: ChildStart, begin: (call: Call) => void): void {
+  const { exec, formerly } = call;
+  const fresh = exec.run.fence === 1 || child.id !== null;
+  if (formerly === undefined || formerly.length === 0 || fresh) return begin(call);
+  exec.unanswered += 1;
+  void findStarted(deps, call, child, formerly).then((key) => {
+    exec.unanswered -= 1;
+    if (isGone(exec) || call.config.ended) return;
+    exec.open.delete(call.key);
+    const named = { ...call, key };
+    exec.open.set(key, named);
+    begin(named);
+  });
+}
+
+async function findStarted(
+  deps: Deps,
+  { exec, key }: Call,
+  child: ChildStart,
+  formerly: readonly string[],
+): Promise<string> {
+  const { namespace, name } = child.workflow;
+  for (const former of formerly) {
+    const ref = { namespace, name, id: childId(exec, former) };
+    const run = await readPatiently(deps, "a child run", () => deps.store.findRun(ref));
+    if (run?.parent?.rowId === exec.run.rowId) return former;
   }
+  return key;
+}
+
+function childId(exec: Execution, key: string): string {
+  return `${exec.run.namespace}/${exec.run.name}:${exec.run.id}:${key}`;
 }
 
 async function startChild(
@@ -58,7 +102,7 @@ async function startChild(
   started: (id: string) => void,
 ): Promise<void> {
   const { exec } = call;
-  const id = child.id ?? `${exec.run.namespace}/${exec.run.name}:${exec.run.id}:${call.key}`;
+  const id = child.id ?? childId(exec, call.key);
   const ref = { namespace: child.workflow.namespace, name: child.workflow.name, id };
   exec.open.set(call.key, { ...call, child: ref });
   let prepared: Prepared;
@@ -73,11 +117,14 @@ async function startChild(
   } catch (thrown) {
     return failCall(deps, call, toFailure(thrown));
   }
-  if (exec.phase !== "running" || exec.closed) return;
+  if (exec.phase !== "running" || exec.closed || call.config.ended) return;
+  // What is on its way to the store keeps its outcome; an awaited child has its own, later.
+  call.config.ended = !child.awaited;
   submit(deps, exec, { kind: "insert_run", run: prepared.run, claimFor: null, owner: exec.owner }, (result) => {
     const stranger = result.kind === "exists" && result.run.parent?.rowId !== exec.run.rowId;
-    if (stranger) return void failCall(deps, call, toFailure(idTaken(child, id)));
     if (result.kind === "inserted") deps.worker.nudge();
+    if (call.config.ended && child.awaited) return;
+    if (stranger) return void failCall(deps, call, toFailure(idTaken(child, id)));
     started(id);
   });
 }
@@ -91,7 +138,7 @@ function awaitChild(deps: Deps, call: Call, child: ChildStart): void {
   const early = takeFromInbox(exec, wanted);
   if (early !== null) return fire(early);
   if (exec.bodyEnded || exec.cancel !== null) return cancelChildren(deps, exec);
-  exec.waits.set(call.key, { ...wanted, dueAtMs: null, fire });
+  exec.waits = added(exec.waits, call.key, { ...wanted, dueAtMs: null, fire });
   scheduleIdleCheck(deps.host, exec);
 }
 
@@ -106,7 +153,7 @@ async function endAwaited(deps: Deps, call: Call, name: string, item: InboxItem)
 
 async function failCall(deps: Deps, call: Call, failure: Failure, consumes: InboxItem | null = null): Promise<void> {
   const shaped = await shapeFailure(deps, call, failure, true);
-  if (isGone(call.exec)) return;
+  if (isGone(call.exec) || (call.config.ended && call.kind === "child")) return;
   const ended =
     shaped?.kind === "value"
       ? { ...ENDED, outcome: "handled" as const, text: shaped.text, value: shaped.value }

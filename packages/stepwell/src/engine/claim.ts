@@ -62,12 +62,18 @@ async function claimOnce(deps: Deps, slots: Slots, lease: Lease): Promise<number
   slots.reserved += limit;
   let claims: readonly Claim[] = [];
   try {
-    claims = await deps.store.claimRuns({ workerId: lease.workerId(), versionIds, limit, nowMs: deps.host.nowMs() });
+    claims = await deps.store.claimRuns({
+      workerId: lease.workerId(),
+      suspects: false,
+      versionIds,
+      limit,
+      nowMs: deps.host.nowMs(),
+    });
   } finally {
     slots.reserved -= limit;
   }
   for (const claim of claims) beginRun(deps, slots, claim);
-  const nextInMs = await deps.store.nextDueInMs(versionIds, deps.host.nowMs());
+  const { runInMs: nextInMs } = await deps.store.nextDue(versionIds, deps.host.nowMs());
   if (nextInMs === 0) slots.nudged = true;
   if (!slots.nudged) slots.backlog = false;
   return nextInMs;

@@ -6,13 +6,12 @@
  * order of completion. After a crash the body is replayed only to collect closures.
  */
 import { StepwellError } from "../model/errors.ts";
-import { decode } from "../model/json.ts";
 import { failureText, parseFailure, toFailure } from "../model/failure.ts";
 import type { Outcome } from "../model/transition.ts";
 import { newCallConfig } from "./chain.ts";
 import { openContext } from "./context.ts";
 import type { Deps } from "./deps.ts";
-import { type Compensation, type Execution, runName } from "./execution.ts";
+import { type Compensation, type Execution, runName, takeInput } from "./execution.ts";
 import { beginCall, performStep } from "./steps.ts";
 
 const PREFIX = "@compensate/";
@@ -92,7 +91,7 @@ function undo(deps: Deps, exec: Execution, compensation: Compensation): Promise<
   const config = newCallConfig(`compensation of "${compensation.key}"`, compensation.retry, null);
   const perform = performStep(async (step) => void (await compensation.undo(step)));
   return new Promise((resolve, reject) => {
-    beginCall(deps, { exec, key, kind: "compensation", config, perform, resolve, reject });
+    beginCall(deps, { exec, key, kind: "compensation", config, perform, resolve, reject, promise: null });
   });
 }
 
@@ -119,7 +118,7 @@ async function replayBody(deps: Deps, exec: Execution): Promise<void> {
   const ctx = openContext(deps, exec);
   try {
     const place = { kind: "body", name: runName(exec) } as const;
-    await deps.host.inside(place, () => exec.workflow.body(ctx, decode(exec.run.input) as never));
+    await deps.host.inside(place, () => exec.workflow.body(ctx, takeInput(exec) as never));
   } catch {
     // The body fails as it did before; its outcome is stored already.
   }

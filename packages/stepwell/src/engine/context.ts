@@ -3,101 +3,137 @@
  * the file that performs it.
  */
 import { type Dice, openDice } from "../model/dice.ts";
-import { parseDuration } from "../model/duration.ts";
+import { parseDuration, parseMoment } from "../model/duration.ts";
 import { StepwellError } from "../model/errors.ts";
-import { encode } from "../model/json.ts";
-import { stepKey, type StepName } from "../model/key.ts";
+import { decode, encode } from "../model/json.ts";
+import { checkKey, scopedKey, stepKey, type StepName } from "../model/key.ts";
 import { checkKeys } from "../model/options.ts";
 import { RETRY_DEFAULT } from "../model/retry.ts";
 import { askFor, checkCaller, openCall } from "./ask.ts";
 import type { StepWork } from "./attempt.ts";
-import { newCallConfig } from "./chain.ts";
+import { openBinder } from "./bound.ts";
+import { type CallConfig, newCallConfig } from "./chain.ts";
 import { performRun, performStart } from "./children.ts";
 import type { Deps } from "./deps.ts";
-import { type Execution, runName } from "./execution.ts";
+import { type EachBody, eachItem } from "./each.ts";
+import { added, type Execution, runName } from "./execution.ts";
 import { type Handler, handlerWork, isHandler } from "./handler.ts";
-import { allOf, mapItems, type MapWork } from "./map.ts";
+import { allOf } from "./lanes.ts";
+import { mapItems, type MapWork } from "./map.ts";
+import { checkContenders, type Contenders, performRace } from "./race.ts";
 import { saveNote, saveProgress } from "./record.ts";
+import { diceLabel, retryOf, ROOT, type Scope, type StepDefaults, timeoutOf, waitBase, withDefaults } from "./scope.ts";
 import { type Call, performStep } from "./steps.ts";
-import { performNow, performSleep, performWaitFor } from "./waiting.ts";
-import type { Ctx, MapOptions, Workflow } from "./workflow.ts";
+import { performNow, performSleep, performSleepUntil, performWaitFor } from "./waiting.ts";
+import type { Ctx, EachOptions, MapOptions, Workflow } from "./workflow.ts";
 
-/** The ctx of one execution. */
-export function openContext(deps: Deps, exec: Execution): Ctx {
-  const { namespace, name, version } = exec.workflow;
-  const call = (key: string, kind: Call["kind"], perform: Call["perform"]): Promise<unknown> => {
-    const asked = askFor(deps, exec, key);
-    return openCall(deps, exec, {
-      key: asked,
-      kind,
-      perform,
-      config: newCallConfig(`"${asked}"`, RETRY_DEFAULT, null),
-    });
-  };
-  const child = (workflow: Workflow, input: unknown, id: string | null = null) => ({ workflow, input, id });
-  const ctx: Untyped = {
-    runId: exec.run.id,
-    workflow: { namespace, name, version },
-    actor: exec.run.actor,
-    step: (...args: StepArguments) => step(deps, exec, args),
-    map: (map: string, items: readonly unknown[], options: MapOptions<unknown>, work: MapWork) =>
-      mapItems(deps, exec, items, { name: map, options, work }),
-    sleep: (timer: StepName, duration: string | number) =>
-      call(stepKey(timer), "sleep", performSleep(parseDuration(duration, `sleep "${String(timer)}"`))),
-    waitFor: (signal: { readonly name: string }, options: WaitForOptions = {}) =>
-      call(waitKey(exec, signal.name, options), "signal", performWaitFor(signal.name, timeoutMs(signal.name, options))),
-    all: allOf,
-    run: (key: StepName, workflow: Workflow, input: unknown) =>
-      call(stepKey(key), "child", performRun(child(workflow, input))),
-    start: (key: StepName, workflow: Workflow, input: unknown, options: { readonly id?: string } = {}) => {
-      checkKeys(`ctx.start "${String(key)}"`, options, ["id"]);
-      return call(stepKey(key), "start", performStart(child(workflow, input, options.id)));
-    },
-    now: (key: StepName) => call(stepKey(key), "now", performNow),
-    uuid: (label: string) => dice(exec, `uuid/${label}`).uuid(),
-    random: (label: string) => dice(exec, `random/${label}`).next(),
-    progress: (value: unknown) => showProgress(deps, exec, value),
-    log: (message: string, fields = {}) => log(deps, exec, message, fields),
-  };
-  return ctx as Ctx;
+/** The ctx of one execution; or of a scope of it, see scope.ts. */
+export function openContext(deps: Deps, exec: Execution, scope: Scope = ROOT): Ctx<never> {
+  return bind({ deps, exec, scope }) as Ctx<never>;
 }
 
-/** Same members as Ctx, whose generics the implementation neither needs nor can express. */
-type Untyped = {
-  readonly [K in keyof Ctx]: Ctx[K] extends (...args: never[]) => unknown ? (...args: never[]) => unknown : Ctx[K];
-};
+/** Whose ctx it is, and where it stands. */
+type Door = { readonly deps: Deps; readonly exec: Execution; readonly scope: Scope };
 
-type StepArguments = readonly [first: StepName | Handler, second: unknown, third?: unknown];
 type WaitForOptions = { readonly timeout?: number | string; readonly name?: string };
 
+/** Same members as Ctx, whose generics the implementation neither needs nor can express. */
+type Methods = { readonly [K in MethodNames]: (door: Door, ...args: never[]) => unknown };
+type Values = { readonly [K in Exclude<keyof Ctx, MethodNames>]: (door: Door) => unknown };
+type MethodNames = { [K in keyof Ctx]: Ctx[K] extends (...args: never[]) => unknown ? K : never }[keyof Ctx];
+
+const VALUES: Values = {
+  runId: ({ exec }) => exec.run.id,
+  workflow: ({ exec: { workflow } }) => ({
+    namespace: workflow.namespace,
+    name: workflow.name,
+    version: workflow.version,
+  }),
+  version: ({ exec }) => exec.run.version,
+  actor: ({ exec }) => exec.run.actor,
+  input: ({ exec }) => decode(exec.run.input),
+};
+
+const METHODS: Methods = {
+  step,
+  map: ({ deps, exec, scope }, name: string, items: readonly unknown[], options: MapOptions<unknown>, work: MapWork) =>
+    mapItems(deps, exec, items, { scope, name, options, work }),
+  each: (
+    { deps, exec, scope },
+    name: string,
+    items: readonly unknown[],
+    options: EachOptions<unknown>,
+    body: EachBody,
+  ) => eachItem(deps, exec, items, { scope, name, options, body, openContext }),
+  sleep: (door, timer: StepName, duration: string | number) =>
+    open(door, timer, "sleep", performSleep(parseDuration(duration, `sleep "${String(timer)}"`))),
+  sleepUntil: (door, timer: StepName, moment: Date | number) =>
+    open(door, timer, "sleep", performSleepUntil(parseMoment(moment, `sleepUntil "${String(timer)}"`))),
+  waitFor,
+  all: (_door, calls: Parameters<typeof allOf>[0]) => allOf(calls),
+  race: (door, race: StepName, contenders: Contenders) => {
+    checkContenders(String(race), contenders);
+    return open(door, race, "race", performRace(contenders));
+  },
+  run: (door, key: StepName, workflow: Workflow, input: unknown) =>
+    open(door, key, "child", performRun({ workflow, input, id: null })),
+  start: (door, key: StepName, workflow: Workflow, ...[input, options = {}]: [unknown, { readonly id?: string }?]) => {
+    checkKeys(`ctx.start "${String(key)}"`, options, ["id"]);
+    return open(door, key, "start", performStart({ workflow, input, id: options.id ?? null }));
+  },
+  now: (door, key: StepName) => open(door, key, "now", performNow),
+  uuid: ({ exec, scope }, label: string) => dice(exec, diceLabel(scope, "uuid", label)).uuid(),
+  random: ({ exec, scope }, label: string) => dice(exec, diceLabel(scope, "random", label)).next(),
+  progress: ({ deps, exec }, value: unknown) => showProgress(deps, exec, value),
+  log: ({ deps, exec }, message: string, fields = {}) => log(deps, exec, message, fields),
+  with: ({ deps, exec, scope }, defaults: StepDefaults) => openContext(deps, exec, withDefaults(scope, defaults)),
+};
+
+const bind = openBinder<Door>({ methods: METHODS, values: VALUES });
+
 /** The three forms of `ctx.step`. */
-function step(deps: Deps, exec: Execution, [first, second, third]: StepArguments): Promise<unknown> {
-  if (isHandler(first)) return stepOf(deps, exec, first.name, { work: handlerWork(first, second), handler: first });
-  if (isHandler(second)) return stepOf(deps, exec, first, { work: handlerWork(second, third), handler: second });
+function step(door: Door, first: StepName | Handler, second: unknown, third: unknown): Promise<unknown> {
+  if (isHandler(first)) return stepOf(door, first.name, handlerWork(first, second), first);
+  if (isHandler(second)) return stepOf(door, first, handlerWork(second, third), second);
   if (typeof second !== "function") {
     throw new StepwellError("OPTION_INVALID", `step "${String(first)}" got no function.`);
   }
-  return stepOf(deps, exec, first, { work: second as StepWork, handler: null });
+  return stepOf(door, first, second as StepWork, null);
 }
 
-function stepOf(
-  deps: Deps,
-  exec: Execution,
-  name: StepName,
-  code: { readonly work: StepWork; readonly handler: Handler | null },
-): Promise<unknown> {
-  const key = askFor(deps, exec, stepKey(name));
-  const config = newCallConfig(`step "${key}"`, code.handler?.retry ?? RETRY_DEFAULT, code.handler?.timeoutMs ?? null);
-  return openCall(deps, exec, { key, kind: "step", config, perform: performStep(code.work) });
+function stepOf(door: Door, name: StepName, work: StepWork, handler: Handler | null): Promise<unknown> {
+  const { deps, exec, scope } = door;
+  const key = askFor(deps, exec, scopedKey(scope.prefix, name));
+  const config = newCallConfig(`step "${key}"`, retryOf(scope, handler), timeoutOf(scope, handler));
+  return openCall(deps, exec, { key, base: scope.prefix, kind: "step", config, perform: performStep(work) });
 }
 
-/** The n-th wait of a signal is `@wait/NAME/n`, a named one `@wait/NAME/name`. */
-function waitKey(exec: Execution, signal: string, options: WaitForOptions): string {
+function waitFor(door: Door, signal: { readonly name: string }, options: WaitForOptions = {}): Promise<unknown> {
+  const { deps, exec, scope } = door;
+  const base = waitBase(scope, signal.name);
+  const perform = performWaitFor(signal.name, timeoutMs(signal.name, options));
+  const key = askFor(deps, exec, waitKey(exec, base, signal.name, options));
+  return openCall(deps, exec, { key, base, kind: "signal", config: plainConfig(key), perform });
+}
+
+/** A call with a name and nothing else to configure. */
+function open(door: Door, name: StepName, kind: Call["kind"], perform: Call["perform"]): Promise<unknown> {
+  const { deps, exec, scope } = door;
+  const key = askFor(deps, exec, scopedKey(scope.prefix, name));
+  return openCall(deps, exec, { key, base: scope.prefix, kind, config: plainConfig(key), perform });
+}
+
+function plainConfig(key: string): CallConfig {
+  return newCallConfig(`"${key}"`, RETRY_DEFAULT, null);
+}
+
+/** Of the n-th wait of a signal n, of a named one its name, after what both begin with. */
+function waitKey(exec: Execution, base: string, signal: string, options: WaitForOptions): string {
   checkKeys(`waitFor "${signal}"`, options, ["timeout", "name"]);
-  if (options.name !== undefined) return `@wait/${signal}/${stepKey(options.name)}`;
-  const count = (exec.waitCounts.get(signal) ?? 0) + 1;
-  exec.waitCounts.set(signal, count);
-  return `@wait/${signal}/${count}`;
+  if (options.name !== undefined) return checkKey(base + stepKey(options.name));
+  const count = (exec.waitCounts.get(base) ?? 0) + 1;
+  exec.waitCounts = added(exec.waitCounts, base, count);
+  return `${base}${count}`;
 }
 
 function timeoutMs(signal: string, options: WaitForOptions): number | null {

@@ -4,6 +4,7 @@
 import type { InboxItem } from "../model/inbox.ts";
 import type { Claim, Store } from "../store/store.ts";
 import type { Committer } from "./commit.ts";
+import type { Elsewhere } from "./elsewhere.ts";
 import type { Host } from "./host.ts";
 import type { Registry } from "./registry.ts";
 import type { LogEntry, Settings } from "./settings.ts";
@@ -14,8 +15,8 @@ export type WorkerDoor = {
   /** Take a slot for a run that is about to be inserted: the id to claim it for; null: no slot, or older runs wait. */
   readonly reserve: () => number | null;
   readonly unreserve: () => void;
-  /** Execute a run that was inserted into a reserved slot. */
-  readonly begin: (claim: Claim) => void;
+  /** Execute a run that was inserted into a reserved slot. `input` is its decoded input, for its body to keep. */
+  readonly begin: (claim: Claim, input: unknown) => void;
   readonly executes: (rowId: number) => boolean;
   /** Something may have become due: claim soon. */
   readonly nudge: () => void;
@@ -36,6 +37,7 @@ export type Deps = {
   readonly committer: Committer;
   readonly registry: Registry;
   readonly watchers: Watchers;
+  readonly elsewhere: Elsewhere;
   readonly worker: WorkerDoor;
   /** Null by default: off is free. */
   readonly log: ((entry: LogEntry) => void) | null;

@@ -9,6 +9,7 @@ import type { RunState } from "../model/run.ts";
 import type { Store } from "../store/store.ts";
 import { openCommitter } from "./commit.ts";
 import type { Deps, WorkerDoor } from "./deps.ts";
+import { openElsewhere } from "./elsewhere.ts";
 import {
   type ActorOption,
   openHandle,
@@ -90,14 +91,17 @@ export async function openEngineOn(store: Store, host: Host, options: EngineOpti
   const settings = toSettings(host, options);
   const registry = openRegistry(store, options.workflows ?? []);
   const seat: Seat = { worker: null, undo: [], closing: null };
+  const watchers = openWatchers();
+  const worker = workerDoor(seat);
   const deps: Deps = Object.freeze({
     host,
     store,
     settings,
     registry,
     committer: openCommitter(host, store, (error) => options.log?.({ level: "warn", message: error.message })),
-    watchers: openWatchers(),
-    worker: workerDoor(seat),
+    watchers,
+    elsewhere: openElsewhere(host, store, watchers, worker.leaseHeld),
+    worker,
     log: options.log ?? null,
   });
   for (const workflow of options.workflows ?? []) await registry.versionIdOf(workflow);
@@ -114,7 +118,7 @@ function workerDoor(seat: Seat): WorkerDoor {
   return {
     reserve: () => seat.worker?.reserve() ?? null,
     unreserve: () => seat.worker?.unreserve(),
-    begin: (claim) => seat.worker?.begin(claim),
+    begin: (claim, input) => seat.worker?.begin(claim, input),
     executes: (rowId) => seat.worker?.executes(rowId) ?? false,
     nudge: () => seat.worker?.nudge(),
     receive: (posted) => seat.worker?.receive(posted),
@@ -166,7 +170,8 @@ async function startRun(
   const workflow = typeof named === "string" ? registered(deps, named) : named;
   checkKeys("options of start", options, ["id", "actor"]);
   const start = { id: options.id ?? null, hashed: true, actor: options.actor ?? deps.settings.actor, parent: null };
-  const { rowId, id } = await insertRun(deps, await prepareRun(deps, workflow, input, start));
+  const prepared = prepareRun(deps, workflow, input, start);
+  const { rowId, id } = await insertRun(deps, prepared instanceof Promise ? await prepared : prepared);
   return openHandle(deps, { namespace: workflow.namespace, name: workflow.name, id }, rowId);
 }
 
@@ -181,7 +186,7 @@ async function listRuns(deps: Deps, filter: NonNullable<Parameters<Engine["list"
   checkKeys("filter of list", filter, ["workflow", "state", "limit"]);
   const states = typeof filter.state === "string" ? [filter.state] : filter.state;
   const limit = Math.min(Math.max(1, filter.limit ?? 100), 1_000);
-  const runs = await deps.store.listRuns({
+  const { runs } = await deps.store.listRuns({
     ...(filter.workflow === undefined ? {} : nameOf(filter.workflow)),
     ...(states === undefined ? {} : { states }),
     limit,
@@ -210,6 +215,7 @@ async function closeEngine(deps: Deps, seat: Seat): Promise<void> {
   }
   await withinGrace(deps, deps.committer.idle());
   deps.committer.close();
+  deps.elsewhere.close();
   await deps.store.close();
   for (const undo of seat.undo) undo();
 }

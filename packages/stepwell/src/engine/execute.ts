@@ -5,7 +5,7 @@
  * record. The promise of one execution spans its parks; it never settles when the
  * execution is lost.
  */
-import { decode, encode } from "../model/json.ts";
+import { encode } from "../model/json.ts";
 import { failureText, toFailure } from "../model/failure.ts";
 import { StepwellError } from "../model/errors.ts";
 import { decide, type Outcome, toEnding, type Transition } from "../model/transition.ts";
@@ -14,7 +14,7 @@ import { cancelChildren } from "./children.ts";
 import { compensate, resumeCompensation, uncollected } from "./compensate.ts";
 import { openContext } from "./context.ts";
 import type { Deps } from "./deps.ts";
-import { abortSteps, type Execution, isBusy, runName } from "./execution.ts";
+import { abortSteps, type Execution, isBusy, runName, takeInput } from "./execution.ts";
 import { cancelRun } from "./inbox.ts";
 import { saveNote, saveTransition } from "./record.ts";
 
@@ -46,7 +46,7 @@ async function followBody(deps: Deps, exec: Execution): Promise<Outcome> {
   try {
     const ctx = openContext(deps, exec);
     const place = { kind: "body", name: runName(exec) } as const;
-    const output = await deps.host.inside(place, () => exec.workflow.body(ctx, decode(exec.run.input) as never));
+    const output = await deps.host.inside(place, () => exec.workflow.body(ctx, takeInput(exec) as never));
     return { kind: "returned", output: encode(output, deps.settings.limits).text };
   } catch (thrown) {
     return { kind: "threw", error: failureText(toFailure(thrown)) };
@@ -98,7 +98,7 @@ async function settleFloating(deps: Deps, exec: Execution, outcome: Outcome): Pr
   exec.waits.clear();
   const goesOn = outcome.kind === "drained" || outcome.kind === "stuck";
   if (!goesOn) cancelChildren(deps, exec);
-  const floating = [...exec.open.keys(), ...exec.held.splice(0).map(({ key }) => key)];
+  const floating = [...exec.open.keys(), ...exec.held.splice(0).map(({ call }) => call.key)];
   const cause = goesOn ? "lost" : outcome.kind === "cancelled" ? "cancelled" : "floating";
   abortSteps(exec, cause, new StepwellError("STEP_FLOATING", `the body of ${runName(exec)} has ended.`));
   await quiet(deps, exec, deps.settings.graceMs);

@@ -9,13 +9,15 @@
  *   E3. Outcomes reach the body one per macrotask, in the order of their numbers, on the first
  *       run and on every replay (deliveries), so that Promise.race has the same winner.
  */
+import { decode } from "../model/json.ts";
 import type { InboxItem } from "../model/inbox.ts";
 import type { Owner, Run, Wait } from "../model/run.ts";
 import type { Attempt, Checkpoint, StepKind } from "../model/step.ts";
 import type { Outcome } from "../model/transition.ts";
 import type { Claim, Memory, RunRef } from "../store/store.ts";
+import type { Pending } from "./chain.ts";
 import type { StepContext } from "./handler.ts";
-import type { Host } from "./host.ts";
+import type { Host, Place } from "./host.ts";
 import type { RetryPolicy } from "../model/retry.ts";
 import type { Workflow } from "./workflow.ts";
 
@@ -26,7 +28,8 @@ import type { Workflow } from "./workflow.ts";
 export type Phase = "running" | "parking" | "parked" | "over" | "lost";
 
 /** A ctx call that has begun and not been delivered. */
-export type OpenCall = {
+export type OpenCall = Pending & {
+  readonly exec: Execution;
   readonly key: string;
   readonly kind: StepKind;
   /** Of an awaited child. */
@@ -42,11 +45,18 @@ export type PendingWait = Wait & { readonly fire: (item: InboxItem | null) => vo
  */
 export type AbortCause = "timeout" | "cancelled" | "floating" | "lost";
 
-/** Step code that is running now. */
-export type RunningStep = { readonly context: StepContext; readonly abort: Abort };
-
-/** Whether and why step code was asked to stop; the controller is made when the code first asks for its signal. */
-export type Abort = { controller: AbortController | null; cause: AbortCause | null; error: unknown };
+/** Step code that is running now, or ran: where the code it calls is (see host.ts), and whether it was asked to stop. */
+export type RunningStep = Place & {
+  readonly exec: Execution;
+  readonly key: string;
+  readonly context: StepContext;
+  /** By the host's monotonic clock. */
+  readonly startedMs: number;
+  abortedFor: AbortCause | null;
+  abortReason: unknown;
+  /** Made when the code first asks for its signal. */
+  controller: AbortController | null;
+};
 
 /** How to undo a completed step: its closure, called with the decoded checkpoint. */
 export type Compensation = {
@@ -57,7 +67,7 @@ export type Compensation = {
 };
 
 /** A ctx call that may not begin before the claim is held again. */
-export type HeldCall = { readonly key: string; readonly begin: () => void };
+export type HeldCall = { readonly call: OpenCall; readonly begin: () => void };
 
 /** Why an execution gives its slot up. */
 export type Left = "parked" | "over" | "lost";
@@ -69,6 +79,8 @@ export type Delivery = { readonly seq: number; readonly settle: () => void };
 export type Execution = {
   readonly workflow: Workflow;
   run: Run;
+  /** The decoded input, where it is at hand; the first body takes it. Null: decode the stored text. */
+  freshInput: { readonly value: unknown } | null;
   owner: Owner;
   phase: Phase;
   /** What the store's clock said last, and the host's monotonic clock when we heard of it. */
@@ -77,14 +89,14 @@ export type Execution = {
   seq: number;
   /** Checkpoints that the body has not asked for yet. */
   readonly recorded: Map<string, Checkpoint>;
-  /** Newest stored attempt of each step that has one. */
+  /** Newest failed attempt, or beginning of a wait, of each call that has one. */
   readonly attempts: Map<string, Attempt>;
   /** Keys that this body has asked for. */
   readonly asked: Set<string>;
-  /** How often each signal was waited for. */
-  readonly waitCounts: Map<string, number>;
+  /** How often each signal was waited for; like `waits` and `compensations` made when first needed: most runs need none. */
+  waitCounts: Late<number>;
   readonly open: Map<string, OpenCall>;
-  readonly waits: Map<string, PendingWait>;
+  waits: Late<PendingWait>;
   readonly stepping: Set<RunningStep>;
   /** Writes submitted and not answered. */
   unanswered: number;
@@ -105,8 +117,12 @@ export type Execution = {
    * False while a replay has only been answered from checkpoints; logs and progress of that stretch are not repeated.
    */
   live: boolean;
-  readonly compensations: Map<string, Compensation>;
+  compensations: Late<Compensation>;
   deliveries: Delivery[];
+  /** How many of them were recorded by an earlier execution. */
+  replaying: number;
+  /** True while the inbox is read because waits for signals are due. */
+  timingOut: boolean;
   deliveriesSorted: boolean;
   pumping: boolean;
   /** Flush whose answer was last delivered directly. */
@@ -125,8 +141,16 @@ export type Execution = {
   readonly checkIdle: (exec: Execution) => void;
 };
 
-/** What a run that was never executed remembers; entries are only ever taken out. */
+/** Stands for every map that has had no entry yet. */
 const NOTHING: Map<string, never> = new Map<string, never>();
+
+/** A map that is made with its first entry; see {@link added}. */
+export type Late<V> = Omit<Map<string, V>, "set">;
+
+/** `map` with one more entry. */
+export function added<V>(map: Late<V>, key: string, value: V): Late<V> {
+  return map.size === 0 ? new Map([[key, value]]) : (map as Map<string, V>).set(key, value);
+}
 
 /** A fresh execution of a claimed run; `memory` is null for a run that was never claimed before. */
 export function newExecution(
@@ -139,16 +163,17 @@ export function newExecution(
   return {
     workflow,
     run,
+    freshInput: null,
     owner: { rowId: run.rowId, workerId: run.workerId ?? 0, fence: run.fence },
     phase: "running",
     clock: { storeMs: claim.nowMs, monotonicMs: Infinity },
     seq: memory?.lastSeq ?? run.historySeq,
     recorded: memory === null ? NOTHING : new Map(memory.checkpoints.map((checkpoint) => [checkpoint.key, checkpoint])),
-    attempts: memory === null ? NOTHING : new Map(memory.attempts.map((attempt) => [attempt.key, attempt])),
+    attempts: memory === null ? NOTHING : newestAttempts(memory),
     asked: new Set(),
-    waitCounts: new Map(),
+    waitCounts: NOTHING,
     open: new Map(),
-    waits: new Map(),
+    waits: NOTHING,
     stepping: new Set(),
     unanswered: 0,
     inbox: memory === null ? [] : [...memory.inbox],
@@ -160,8 +185,10 @@ export function newExecution(
     finishing: false,
     draining: false,
     live: memory === null,
-    compensations: new Map(),
+    compensations: NOTHING,
     deliveries: [],
+    replaying: 0,
+    timingOut: false,
     deliveriesSorted: true,
     pumping: false,
     deliveredIn: -1,
@@ -170,8 +197,22 @@ export function newExecution(
     cancelTimer: null,
     stop: () => {},
     onQuiet: null,
-    ...hooks,
+    leave: hooks.leave,
+    checkIdle: hooks.checkIdle,
   };
+}
+
+/** The input for one body, which may change it as it likes: every body gets a copy of its own. */
+export function takeInput(exec: Execution): unknown {
+  const { freshInput } = exec;
+  exec.freshInput = null;
+  return freshInput === null ? decode(exec.run.input) : freshInput.value;
+}
+
+/** An attempt that was running when its worker died is no failure: it is made again, under the same number. */
+function newestAttempts({ attempts }: Memory): Map<string, Attempt> {
+  const told = attempts.filter((attempt) => attempt.state !== "running");
+  return new Map(told.map((attempt) => [attempt.key, attempt]));
 }
 
 /** The run's public name, for messages and the log. */
@@ -220,11 +261,11 @@ export function abortSteps(exec: Execution, cause: AbortCause, error: unknown): 
 }
 
 /** Ask the code of one attempt to stop; the first cause counts. */
-export function abortStep({ abort }: RunningStep, cause: AbortCause, error: unknown): void {
-  if (abort.cause !== null) return;
-  abort.cause = cause;
-  abort.error = error;
-  abort.controller?.abort(error);
+export function abortStep(step: RunningStep, cause: AbortCause, reason: unknown): void {
+  if (step.abortedFor !== null) return;
+  step.abortedFor = cause;
+  step.abortReason = reason;
+  step.controller?.abort(reason);
 }
 
 /** The claim is gone, or must not be used again: stop writing, stop the step code, forget the body. */

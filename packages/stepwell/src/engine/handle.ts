@@ -6,7 +6,7 @@ import { decode, encode } from "../model/json.ts";
 import { RunFailed, StepwellError } from "../model/errors.ts";
 import { parseFailure, toError } from "../model/failure.ts";
 import type { NewInboxItem } from "../model/inbox.ts";
-import { isTerminal, type Run, type RunState, type Wait } from "../model/run.ts";
+import type { Run, RunState, Wait } from "../model/run.ts";
 import { issuesText, validate } from "../model/schema.ts";
 import type { Ending } from "../model/transition.ts";
 import type { HistoryEvent } from "../model/history.ts";
@@ -71,10 +71,6 @@ export type RunHandle<Output = unknown> = {
 
 /** Options of a signal. */
 export type SignalOptions = ActorOption & { readonly id?: string };
-
-/** Longest pause between two looks at a run that another process executes. */
-const POLL_MS_MAX = 1_000;
-const POLL_MS_MIN = 20;
 
 /** @param rowId known when this process has just started the run; null: looked up when needed */
 export function openHandle<Output>(deps: Deps, ref: RunRef, rowId: number | null): RunHandle<Output> {
@@ -171,50 +167,13 @@ function post(deps: Deps, to: RunRef, item: NewInboxItem): Promise<void> {
   });
 }
 
-/** An end in this process is told at once; one in another is found by asking, at once and then ever less often. */
+/** An end in this process is told at once; one in another is found by asking. */
 async function awaitEnd(deps: Deps, ref: RunRef, knownRowId: number | null): Promise<Ending> {
   const rowId = knownRowId ?? (await getRun(deps, ref)).rowId;
   return new Promise((resolve, reject) => {
-    let polling = false;
-    let cancelTimer = (): void => {};
-    let pollMs = deps.worker.leaseHeld() ? POLL_MS_MAX : POLL_MS_MIN;
-    const done = (settle: () => void): void => {
-      cancelTimer();
-      unwatch();
-      settle();
-    };
-    const poll = (): void => {
-      polling = true;
-      cancelTimer = deps.host.timer(pollMs, () => void look());
-      pollMs = Math.min(pollMs * 2, POLL_MS_MAX);
-    };
-    const look = async (): Promise<void> => {
-      polling = true;
-      try {
-        const ending = endingOf(await getRun(deps, ref));
-        if (ending !== null) return done(() => resolve(ending));
-        poll();
-      } catch (error) {
-        if (error instanceof StepwellError && PASSING.has(error.code)) return poll();
-        done(() => reject(error));
-      }
-    };
-    const unwatch = deps.watchers.watch(rowId, {
-      ended: (ending) => done(() => resolve(ending)),
-      left: () => {
-        if (!polling) void look();
-      },
-    });
-    if (!deps.worker.executes(rowId)) void look();
+    deps.watchers.watch(rowId, { ended: resolve, failed: reject, left: () => deps.elsewhere.ask(rowId) });
+    if (!deps.worker.executes(rowId)) deps.elsewhere.ask(rowId);
   });
-}
-
-/** Faults of the store that pass; whoever waits for a run need not hear of them. */
-const PASSING: ReadonlySet<string> = new Set(["STORE_BUSY", "STORE_FULL", "STORE_FAILED", "STORE_OUTCOME_UNKNOWN"]);
-
-function endingOf(run: Run): Ending | null {
-  if (!isTerminal(run.state)) return null;
-  return { state: run.state, value: (run.state === "completed" ? run.output : run.error) ?? "null" };
 }
 
 function toOutcome<Output>(ending: Ending): RunOutcome<Output> {

@@ -7,7 +7,7 @@ import { type Duration, parseDuration } from "../model/duration.ts";
 import { stepKey } from "../model/key.ts";
 import { StepwellError } from "../model/errors.ts";
 import { checkKeys } from "../model/options.ts";
-import { parseRetry, RETRY_DEFAULT, type RetryOptions, type RetryPolicy } from "../model/retry.ts";
+import { parseRetry, RETRY_DEFAULT, type RetryOptions, type RetryPolicy, toRetry } from "../model/retry.ts";
 import { issuesText, validate } from "../model/schema.ts";
 
 /** What step code is given. */
@@ -34,6 +34,8 @@ export type Handler<Raw = unknown, Output = unknown> = {
   readonly input: StandardSchemaV1;
   readonly output: StandardSchemaV1 | undefined;
   readonly retry: RetryPolicy;
+  /** What the handler itself says about retries: it wins over the defaults of `ctx.with`. */
+  readonly explicitRetry: RetryOptions;
   readonly timeoutMs: number | null;
   readonly work: (input: never, step: StepContext) => Output | Promise<Output>;
   /** Carries `Raw` for inference; never called. */
@@ -63,13 +65,14 @@ export function handler<S extends StandardSchemaV1, Output>(
 ): Handler<StandardSchemaV1.InferInput<S>, Output> {
   const where = `handler "${name}"`;
   checkKeys(where, options, ["input", "output", "attempts", "retry", "timeout"]);
-  const attempts = options.attempts === undefined ? {} : { attempts: options.attempts };
+  const explicitRetry = toRetry(options);
   return Object.freeze({
     kind: "handler",
     name: stepKey(name, where),
     input: options.input,
     output: options.output,
-    retry: parseRetry({ ...options.retry, ...attempts }, RETRY_DEFAULT, where),
+    retry: parseRetry(explicitRetry, RETRY_DEFAULT, where),
+    explicitRetry,
     timeoutMs: options.timeout === undefined ? null : parseDuration(options.timeout, `timeout of ${where}`),
     work,
   } as const);

@@ -6,10 +6,10 @@
  * engine reads a clock, rolls dice or touches `process`.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import { createHash } from "node:crypto";
+import { createHash, getRandomValues } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
-import { uuidv7 } from "uuidv7";
+import { V7Generator } from "uuidv7";
 import type { WorkerProcess } from "../store/store.ts";
 
 /** Whose code is running. `name` is the run's, with the step's key where it is a step. */
@@ -52,22 +52,38 @@ export type Host = {
 /** The host of a real process. */
 export function openHost(): Host {
   const scope = new AsyncLocalStorage<Place | undefined>();
+  const ids = new V7Generator({ nextUint32: openRandomWords() });
   let lastMs = 0;
+  let described: WorkerProcess | null = null;
+  const here = (): WorkerProcess => (described ??= describeProcess());
   return {
     nowMs: () => (lastMs = Math.max(lastMs, Date.now())),
     monotonicMs: () => performance.now(),
     random: () => Math.random(),
-    freshId: () => uuidv7(),
+    freshId: () => ids.generate().toString(),
     defer: (task) => void setImmediate(() => scope.run(undefined, task)),
     timer: (ms, task) => startTimer(ms, () => scope.run(undefined, task)),
     hash: (text) => createHash("sha256").update(text).digest("base64url").slice(0, 22),
     inside: (place, work) => scope.run(place, work),
     currentStep: () => stepOf(scope.getStore()),
-    describeProcess,
-    isGone,
+    describeProcess: here,
+    isGone: (worker) => isGone(worker, here()),
     catchStrays: (report) => catchStrays(() => scope.getStore(), report),
     onShutdown,
     exit: (code) => process.exit(code),
+  };
+}
+
+/** The system's random numbers, fetched a thousand at a time (0.2 of the 0.5 us that an id took, measured). */
+function openRandomWords(): () => number {
+  const words = new Uint32Array(1_024);
+  let next = words.length;
+  return () => {
+    if (next === words.length) {
+      getRandomValues(words);
+      next = 0;
+    }
+    return words[next++]!;
   };
 }
 
@@ -102,8 +118,7 @@ function describeProcess(): WorkerProcess {
 /**
  * Only on the same boot and in the same pid namespace can an absent pid, or one with another start time, prove an end.
  */
-function isGone(worker: WorkerProcess): boolean {
-  const here = describeProcess();
+function isGone(worker: WorkerProcess, here: WorkerProcess): boolean {
   const comparable = here.bootId !== "" && here.bootId === worker.bootId && here.pidNamespace === worker.pidNamespace;
   return comparable && worker.pidStartedAt !== "" && processStartedAt(worker.pid) !== worker.pidStartedAt;
 }

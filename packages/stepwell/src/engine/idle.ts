@@ -2,9 +2,12 @@
  * Idle: firing what is due, staying hot, parking.
  *
  * A run is idle when no step code runs, no write is unanswered, no outcome is on its
- * way and every open ctx call is a durable wait. That is decided in a macrotask, when
+ * way and every open ctx call is a durable wait, or a race, which only follows others. That is decided in a macrotask, when
  * the body has had its say. An idle run whose next wait is due soon stays hot; any
  * other parks: it gives its claim up until a wait is due or the inbox has something.
+ *
+ * What is due fires also while steps run and writes are under way, or a step could not be
+ * raced against a timer; but not while recorded outcomes are on their way: those were first.
  */
 import { decide } from "../model/transition.ts";
 import type { Claim } from "../store/store.ts";
@@ -29,16 +32,24 @@ import { saveTransition } from "./record.ts";
 export function checkIdle(deps: Deps, exec: Execution): void {
   exec.cancelTimer?.();
   exec.cancelTimer = null;
-  if (isBusy(exec) || exec.finishing) return;
+  if (exec.replaying > 0 || exec.finishing) return;
   if (fireDue(deps, exec)) return scheduleIdleCheck(deps.host, exec);
-  const idle = exec.waits.size > 0 && exec.open.size === exec.waits.size && exec.held.length === 0;
   const dueInMs = nextDueInMs(deps, exec);
+  const busy = isBusy(exec);
+  const idle = !busy && exec.waits.size > 0 && exec.held.length === 0 && onlyWaits(exec);
   if (idle && (exec.draining || dueInMs === null || dueInMs > deps.settings.hotWaitMs)) {
     park(deps, exec).catch((error: unknown) => loseExecution(exec, error));
     return;
   }
-  if (exec.draining) return exec.stop({ kind: "drained" });
+  if (exec.draining && !busy) return exec.stop({ kind: "drained" });
   if (dueInMs !== null) exec.cancelTimer = deps.host.timer(dueInMs, () => scheduleIdleCheck(deps.host, exec));
+}
+
+function onlyWaits(exec: Execution): boolean {
+  if (exec.open.size === exec.waits.size) return true;
+  let races = 0;
+  for (const { kind } of exec.open.values()) if (kind === "race") races += 1;
+  return exec.open.size === exec.waits.size + races;
 }
 
 /** A call of a body whose claim is not held waits here until it is; a parked run is taken back for it. */
@@ -59,20 +70,23 @@ export async function continueExecution(deps: Deps, exec: Execution, claim: Clai
   scheduleIdleCheck(deps.host, exec);
 }
 
-/** @returns whether a wait was due; firing it makes the run busy again */
+/** @returns whether a wait fired; that makes the run busy again */
 function fireDue(deps: Deps, exec: Execution): boolean {
   const nowMs = storeNowMs(deps.host, exec);
   const due = [...exec.waits.values()].filter((wait) => wait.dueAtMs !== null && wait.dueAtMs <= nowMs);
-  const signals = due.filter((wait) => wait.kind === "signal");
-  for (const wait of due) if (wait.kind !== "signal") fireWait(exec, wait);
+  const signals = exec.timingOut ? [] : due.filter((wait) => wait.kind === "signal");
+  const others = due.filter((wait) => wait.kind !== "signal");
+  for (const wait of others) fireWait(exec, wait);
   if (signals.length > 0) timeOut(deps, exec, signals).catch((error: unknown) => loseExecution(exec, error));
-  return due.length > 0;
+  return signals.length + others.length > 0;
 }
 
 /** A signal that was stored before the deadline, by another process, comes before the timeout (P6). */
 async function timeOut(deps: Deps, exec: Execution, waits: readonly PendingWait[]): Promise<void> {
   exec.unanswered += 1;
+  exec.timingOut = true;
   await readInbox(deps, exec);
+  exec.timingOut = false;
   exec.unanswered -= 1;
   for (const wait of waits) if (exec.waits.get(wait.key) === wait && !isGone(exec)) fireWait(exec, wait);
   quieten(deps, exec);
@@ -85,7 +99,10 @@ function fireWait(exec: Execution, wait: PendingWait): void {
 
 function nextDueInMs(deps: Deps, exec: Execution): number | null {
   let dueAtMs = Infinity;
-  for (const wait of exec.waits.values()) dueAtMs = Math.min(dueAtMs, wait.dueAtMs ?? Infinity);
+  for (const wait of exec.waits.values()) {
+    const beingLookedAt = exec.timingOut && wait.kind === "signal";
+    if (!beingLookedAt) dueAtMs = Math.min(dueAtMs, wait.dueAtMs ?? Infinity);
+  }
   return dueAtMs === Infinity ? null : Math.max(0, dueAtMs - storeNowMs(deps.host, exec));
 }
 

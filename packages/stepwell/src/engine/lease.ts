@@ -7,9 +7,13 @@
  *   L2. A renewal that finds the worker declared dead ends it; a new one is registered.
  *   L3. A dead worker is buried first, in its own commit, and its runs are freed later: what
  *       it still writes in between is refused because it is dead.
- *   L4. On the same machine a process that has provably ended is buried at once.
+ *   L4. On the same machine a process that has provably ended is buried within a quarter of a second (neighbours.ts).
  */
+import { parseFailure } from "../model/failure.ts";
+import type { Run } from "../model/run.ts";
+import type { WorkerRow } from "../store/store.ts";
 import type { Deps } from "./deps.ts";
+import { type Neighbours, openNeighbours } from "./neighbours.ts";
 
 /** Pause between two looks for lapsed leases at least. */
 const LOOK_MS_MIN = 100;
@@ -44,6 +48,7 @@ type State = {
   stopped: boolean;
   waiters: (() => void)[];
   cancel: () => void;
+  neighbours: Neighbours | null;
 };
 
 /** Register a worker and keep its lease; takes over from dead ones at once and at every renewal. */
@@ -59,8 +64,10 @@ export async function openLease(deps: Omit<Deps, "worker">, events: LeaseEvents)
     waiters: [],
     cancel: () => {},
     cancelLook: () => {},
+    neighbours: null,
   };
   await takeOver(deps, state, events);
+  state.neighbours = openNeighbours(deps, () => takeOver(deps, state, events));
   scheduleRenewal(deps, state, events);
   return {
     workerId: () => state.workerId,
@@ -70,6 +77,7 @@ export async function openLease(deps: Omit<Deps, "worker">, events: LeaseEvents)
       state.stopped = true;
       state.cancel();
       state.cancelLook();
+      state.neighbours?.stop();
     },
   };
 }
@@ -119,17 +127,29 @@ async function takeOver(deps: Omit<Deps, "worker">, state: State, events: LeaseE
   const { host, store } = deps;
   let freed = 0;
   let nextLapseMs = Infinity;
+  const living: WorkerRow[] = [];
   for (const worker of await store.listWorkers()) {
     if (worker.workerId === state.workerId) continue;
     const dead =
       worker.state === "dead" || (await store.buryWorker(worker.workerId, host.isGone(worker), host.nowMs()));
-    if (!dead) nextLapseMs = Math.min(nextLapseMs, worker.leaseUntilMs);
-    if (!dead) continue;
-    freed += await store.releaseRuns(worker.workerId, host.nowMs());
+    if (!dead) {
+      living.push(worker);
+      nextLapseMs = Math.min(nextLapseMs, worker.leaseUntilMs);
+      continue;
+    }
+    const released = await store.releaseRuns(worker.workerId, "died", host.nowMs());
+    freed += released.freed;
+    for (const run of released.quarantined) tellQuarantined(deps, run);
     await store.retireWorker(worker.workerId);
   }
+  state.neighbours?.know(living);
   if (freed > 0) events.freed();
   planLook(deps, state, events, nextLapseMs - host.nowMs());
+}
+
+function tellQuarantined(deps: Omit<Deps, "worker">, run: Run): void {
+  const { message } = parseFailure(run.error ?? "null");
+  deps.log?.({ level: "error", message, run: `${run.namespace}/${run.name} ${run.id}` });
 }
 
 /** Renewals look anyway; a lease that lapses before the next one has a look of its own (P9). */

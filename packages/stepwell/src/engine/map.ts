@@ -1,20 +1,22 @@
 /**
- * Map: one step per item, by key, some at a time. And `all`, for calls that run
- * anyway. Both let everything end before they throw the first failure, so that no
- * step is left floating when a sibling fails.
+ * Map: one step per item, by key, some at a time.
  */
 import { parseDuration } from "../model/duration.ts";
-import { StepwellError } from "../model/errors.ts";
-import { stepKey } from "../model/key.ts";
+import type { StepwellError } from "../model/errors.ts";
+import { scopedKey, type StepName } from "../model/key.ts";
 import { checkKeys } from "../model/options.ts";
-import { parseRetry, RETRY_DEFAULT } from "../model/retry.ts";
+import { parseRetry, toRetry } from "../model/retry.ts";
 import { askFor } from "./ask.ts";
 import type { StepWork } from "./attempt.ts";
-import { type CallConfig, newCallConfig, openChain } from "./chain.ts";
+import { type CallConfig, newCallConfig, NO_ENDS, openChain, rejectCall } from "./chain.ts";
 import type { Deps } from "./deps.ts";
 import type { Execution } from "./execution.ts";
+import { giveUpKey, giveUpUnbegun } from "./give-up.ts";
 import { type Handler, handlerWork, isHandler, type StepContext } from "./handler.ts";
+import { itemKey, type Lanes, openLanes, sideBySide, stopLanes } from "./lanes.ts";
+import { retryOf, type Scope, timeoutOf } from "./scope.ts";
 import { beginCall, performStep } from "./steps.ts";
+import { takeKey } from "./was.ts";
 import type { MapOptions } from "./workflow.ts";
 
 /** Work of a map: a function of the item, or a handler whose input the item is. */
@@ -25,38 +27,68 @@ export function mapItems(
   deps: Deps,
   exec: Execution,
   items: readonly unknown[],
-  map: { readonly name: string; readonly options: MapOptions<unknown>; readonly work: MapWork },
+  map: {
+    readonly scope: Scope;
+    readonly name: string;
+    readonly options: MapOptions<unknown>;
+    readonly work: MapWork;
+  },
 ): Promise<unknown> {
   const where = `map "${map.name}"`;
-  const config = toConfig(where, map.options, isHandler(map.work) ? map.work : null);
-  const keys = items.map((item) => askFor(deps, exec, stepKey([map.name, itemKey(where, item, map.options.key)])));
+  const config = toConfig(where, map.scope, map.options, isHandler(map.work) ? map.work : null);
+  const parts = items.map((item) => itemKey(where, item, map.options.key));
+  let keys = parts.map((part) => askFor(deps, exec, scopedKey(map.scope.prefix, [map.name, part])));
+  const lanes = openLanes(where, items.length, map.options.concurrency);
   const begin = (index: number): Promise<unknown> =>
     beginItem(deps, exec, { key: keys[index]!, item: items[index], config, work: map.work });
-  const limit = map.options.concurrency ?? items.length;
-  if (!(limit >= 1) && items.length > 0) {
-    throw new StepwellError("OPTION_INVALID", `concurrency of ${where} must be at least 1.`);
-  }
-  return openChain(config, (resolve, reject) => void sideBySide(items.length, limit, begin).then(resolve, reject));
+  config.giveUp = (reason) => giveUpItems(deps, exec, { keys, lanes }, reason);
+  return openChain({ config, ...NO_ENDS }, (call) => {
+    const refuse = (error: unknown): void => rejectCall(call, error);
+    try {
+      if (config.was !== null) keys = renamed(exec, map.scope, { keys, parts }, config.was);
+    } catch (error) {
+      return refuse(error);
+    }
+    void sideBySide(lanes, begin).then(call.resolve, refuse);
+  });
 }
 
-/** What `ctx.all` does: a record or a list of calls to a record or a list of values. */
-export async function allOf(
-  calls: Readonly<Record<string, PromiseLike<unknown>>> | readonly PromiseLike<unknown>[],
-): Promise<unknown> {
-  const keys = Object.keys(calls);
-  const promises = Object.values(calls);
-  const values = await sideBySide(promises.length, promises.length, (index) => Promise.resolve(promises[index]));
-  return Array.isArray(calls) ? values : Object.fromEntries(keys.map((key, index) => [key, values[index]]));
+/** The earlier keys of the items, where the history knows those. */
+function renamed(
+  exec: Execution,
+  scope: Scope,
+  items: { readonly keys: readonly string[]; readonly parts: readonly (string | number)[] },
+  was: readonly StepName[],
+): string[] {
+  const keyOf = (name: StepName, part: string | number): string => {
+    const words: StepName = typeof name === "string" ? [name, part] : [...name, part];
+    return scopedKey(scope.prefix, words);
+  };
+  return items.keys.map((key, index) => {
+    const old = was.map((name) => keyOf(name, items.parts[index]!));
+    return takeKey(exec, key, old).key;
+  });
 }
 
-function toConfig(where: string, options: MapOptions<unknown>, handler: Handler | null): CallConfig {
+/** Those under way are asked to stop, those whose turn has not come will not begin; each gets its outcome. */
+function giveUpItems(
+  deps: Deps,
+  exec: Execution,
+  items: { readonly keys: readonly string[]; readonly lanes: Lanes },
+  reason: StepwellError,
+): void {
+  const { keys, lanes } = items;
+  const begun = lanes.next;
+  stopLanes(lanes, reason);
+  for (const key of keys.slice(0, begun)) giveUpKey(deps, exec, key, reason);
+  for (const key of keys.slice(begun)) giveUpUnbegun(deps, exec, key, reason);
+}
+
+function toConfig(where: string, scope: Scope, options: MapOptions<unknown>, handler: Handler | null): CallConfig {
   checkKeys(where, options, ["key", "concurrency", "attempts", "retry", "timeout"]);
-  const attempts = options.attempts === undefined ? {} : { attempts: options.attempts };
-  const retry = parseRetry({ ...options.retry, ...attempts }, handler?.retry ?? RETRY_DEFAULT, where);
+  const retry = parseRetry(toRetry(options), retryOf(scope, handler), where);
   const timeoutMs =
-    options.timeout === undefined
-      ? (handler?.timeoutMs ?? null)
-      : parseDuration(options.timeout, `timeout of ${where}`);
+    options.timeout === undefined ? timeoutOf(scope, handler) : parseDuration(options.timeout, `timeout of ${where}`);
   return newCallConfig(where, retry, timeoutMs);
 }
 
@@ -75,37 +107,6 @@ function beginItem(
   const config: CallConfig = { ...one.config, compensate, where: `step "${key}"` };
   const code: StepWork = isHandler(work) ? handlerWork(work, item) : (step) => work(item, step);
   return new Promise((resolve, reject) => {
-    beginCall(deps, { exec, key, kind: "step", config, perform: performStep(code), resolve, reject });
+    beginCall(deps, { exec, key, kind: "step", config, perform: performStep(code), resolve, reject, promise: null });
   });
-}
-
-/** Run `begin(0 … count-1)`, at most `limit` at a time; when all have ended, the first failure by index is thrown. */
-async function sideBySide(
-  count: number,
-  limit: number,
-  begin: (index: number) => Promise<unknown>,
-): Promise<unknown[]> {
-  const results: unknown[] = Array.from({ length: count });
-  const failures: { readonly index: number; readonly error: unknown }[] = [];
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    while (next < count) {
-      const index = next++;
-      try {
-        results[index] = await begin(index);
-      } catch (error) {
-        failures.push({ index, error });
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(limit, count) }, lane));
-  failures.sort((a, b) => a.index - b.index);
-  if (failures.length > 0) throw failures[0]!.error;
-  return results;
-}
-
-function itemKey(where: string, item: unknown, key: MapOptions<unknown>["key"]): string | number {
-  if (key !== undefined) return key(item);
-  if (typeof item === "string" || typeof item === "number") return item;
-  throw new StepwellError("OPTION_INVALID", `${where} needs a \`key\` for items that are neither strings nor numbers.`);
 }

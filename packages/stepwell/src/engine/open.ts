@@ -33,6 +33,6 @@ export async function openEngine(options: StoreOption & EngineOptions): Promise<
 
 function openStore(url: string, host: Host): Promise<Store> {
   const path = typeof url === "string" && url.startsWith("sqlite:") ? url.slice("sqlite:".length) : "";
-  if (path !== "") return openSqliteStore(path, { clock: host.nowMs });
+  if (path !== "") return openSqliteStore(path, { clock: host.nowMs, pace: host });
   throw new StepwellError("STORE_URL_INVALID", `"${String(url)}" names no store.`);
 }

@@ -8,7 +8,7 @@ import { StepwellError } from "../model/errors.ts";
 import { failureText, toFailure } from "../model/failure.ts";
 import type { NoteKind } from "../model/history.ts";
 import type { InboxItem } from "../model/inbox.ts";
-import type { Attempt, Checkpoint } from "../model/step.ts";
+import type { NewAttempt } from "../model/step.ts";
 import type { Transition } from "../model/transition.ts";
 import type { Write, WriteResult } from "../store/store.ts";
 import { deliverFresh, quieten } from "./delivery.ts";
@@ -21,30 +21,36 @@ export function nextSeq(exec: Execution, consumes: InboxItem | null): number {
   return exec.seq;
 }
 
-/** Save a step's outcome, then deliver it. `consumes`: the inbox item that it uses up. */
+/** Save a step's outcome, then deliver it. */
 export function saveCheckpoint(
   deps: Deps,
   exec: Execution,
-  { checkpoint, consumes }: { readonly checkpoint: Checkpoint; readonly consumes: InboxItem | null },
+  write: Extract<Write, { kind: "checkpoint" }>,
   settle: () => void,
 ): void {
-  const item = consumes === null ? null : consumes.seq;
-  const write: Write = { kind: "checkpoint", owner: exec.owner, checkpoint, consumes: item };
-  submit(deps, exec, write, () => deliverFresh(deps, exec, checkpoint.seq, settle));
+  exec.unanswered += 1;
+  deps.committer.submit(write, (result) => {
+    if (isStored(deps, exec, result)) deliverFresh(deps, exec, write.checkpoint.seq, settle);
+  });
 }
+
+/** When an attempt or a wait is due: so long after the store has it, or at a moment by the store's clock. */
+export type Due = { readonly dueInMs: number } | { readonly dueAtMs: number };
 
 /** Save a failed attempt or the beginning of a wait; `saved` gets the moment when it is due. */
 export function saveAttempt(
   deps: Deps,
   exec: Execution,
-  { attempt, dueInMs }: { readonly attempt: Omit<Attempt, "seq" | "dueAtMs">; readonly dueInMs: number },
+  { attempt, due }: { readonly attempt: Omit<NewAttempt, "seq" | "dueAtMs">; readonly due: Due },
   saved: (dueAtMs: number) => void,
 ): void {
-  const stored = { ...attempt, seq: nextSeq(exec, null), dueAtMs: null };
+  const dueInMs = "dueInMs" in due ? due.dueInMs : null;
+  const dueAtMs = "dueAtMs" in due ? due.dueAtMs : null;
+  const stored = { ...attempt, seq: nextSeq(exec, null), dueAtMs };
   submit(deps, exec, { kind: "attempt", owner: exec.owner, attempt: stored, dueInMs }, (result) => {
     const atMs = momentOf(result);
     observeClock(deps.host, exec, atMs);
-    saved(atMs + dueInMs);
+    saved(dueAtMs ?? atMs + (dueInMs ?? 0));
     quieten(deps, exec);
   });
 }
@@ -83,12 +89,18 @@ export function saveTransition(
 export function submit(deps: Deps, exec: Execution, write: Write, stored: (result: WriteResult) => void): void {
   exec.unanswered += 1;
   deps.committer.submit(write, (result) => {
-    exec.unanswered -= 1;
-    if (isGone(exec)) return;
-    if (result.kind === "stale") return loseExecution(exec, leaseLost(exec));
-    if (result.kind === "refused") return refuse(deps, exec, result.error);
-    stored(result);
+    if (isStored(deps, exec, result)) stored(result);
   });
+}
+
+/** False: the execution is over, or ends because of this answer. */
+function isStored(deps: Deps, exec: Execution, result: WriteResult): boolean {
+  exec.unanswered -= 1;
+  if (isGone(exec)) return false;
+  if (result.kind === "stale") loseExecution(exec, leaseLost(exec));
+  else if (result.kind === "refused") refuse(deps, exec, result.error);
+  else return true;
+  return false;
 }
 
 /**

@@ -21,6 +21,8 @@ export type Slots = {
   readonly loading: Map<number, { posted: boolean }>;
   cancelPoll: () => void;
   onEmpty: (() => void) | null;
+  /** What every execution here is given. */
+  hooks: Pick<Execution, "leave" | "checkIdle">;
 };
 
 /** Nothing in hand; until the first claim, older runs may wait. */
@@ -37,6 +39,7 @@ export function newSlots(concurrency: number): Slots {
     loading: new Map(),
     cancelPoll: () => {},
     onEmpty: null,
+    hooks: { leave: () => {}, checkIdle: () => {} },
   };
 }
 

@@ -10,23 +10,27 @@ import { StepwellError } from "../model/errors.ts";
 import { type Failure, failureText, parseFailure, toError, toFailure } from "../model/failure.ts";
 import { afterFailure } from "../model/retry.ts";
 import type { InboxItem } from "../model/inbox.ts";
-import type { Checkpoint, StepKind, StepOutcome } from "../model/step.ts";
+import type { Checkpoint, StepOutcome } from "../model/step.ts";
 import { type AttemptEnd, runAttempt, shapeFailure, type StepWork } from "./attempt.ts";
-import type { CallConfig } from "./chain.ts";
+import { rejectCall } from "./chain.ts";
 import { queueDelivery, quieten } from "./delivery.ts";
 import type { Deps } from "./deps.ts";
-import { type Execution, isGone, loseExecution, runName, scheduleIdleCheck } from "./execution.ts";
+import {
+  added,
+  type Execution,
+  isGone,
+  loseExecution,
+  type OpenCall,
+  runName,
+  scheduleIdleCheck,
+} from "./execution.ts";
 import { holdCall } from "./idle.ts";
 import { leaseLost, nextSeq, saveAttempt, saveCheckpoint } from "./record.ts";
 
 /** A durable call of a body (or a compensation), under way. */
-export type Call = {
-  readonly exec: Execution;
-  readonly key: string;
-  readonly kind: StepKind;
-  readonly config: CallConfig;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: unknown) => void;
+export type Call = OpenCall & {
+  /** Keys that the call had before, of which the history knows neither a checkpoint nor an attempt. */
+  readonly formerly?: readonly string[];
   /** What the call does when no checkpoint answers it. */
   readonly perform: (deps: Deps, call: Call) => void;
 };
@@ -51,49 +55,71 @@ export function beginCall(deps: Deps, call: Call): void {
   if (checkpoint !== undefined) return replay(deps, call, checkpoint);
   if (exec.collecting) return;
   if (exec.phase !== "running" || exec.draining) {
-    return holdCall(deps, exec, { key: call.key, begin: () => beginCall(deps, call) });
+    return holdCall(deps, exec, { call, begin: () => beginCall(deps, call) });
   }
-  if (exec.seq >= HISTORY_SEQ_MAX) return call.reject(historyLimit(exec));
+  if (exec.seq >= HISTORY_SEQ_MAX) return rejectCall(call, historyLimit(exec));
   exec.live = true;
   exec.open.set(call.key, call);
   call.perform(deps, call);
 }
 
 /** Save an outcome and deliver it, shaped, to the body. */
-export function endCall(deps: Deps, call: Call, end: CallEnd, consumes: InboxItem | null = null): void {
+export function endCall(deps: Deps, call: OpenCall, end: CallEnd, consumes: InboxItem | null = null): void {
   const { exec } = call;
   const { text, value, outcome, attempt } = end;
+  call.config.ended = true;
   const compensable = call.config.compensate !== null && outcome === "completed";
   const seq = nextSeq(exec, consumes);
   const durationMs = Math.round(end.durationMs);
   const checkpoint = { key: call.key, kind: call.kind, outcome, value: text, seq, attempt, durationMs, compensable };
-  saveCheckpoint(deps, exec, { checkpoint, consumes }, () => {
+  const clearsCrashes = exec.run.crashes > 0;
+  const item = consumes === null ? null : consumes.seq;
+  const write = { kind: "checkpoint", owner: exec.owner, checkpoint, consumes: item, clearsCrashes } as const;
+  saveCheckpoint(deps, exec, write, () => {
     if (compensable) rememberCompensation(call, seq, value);
     settleCall(call, outcome, value);
   });
 }
 
-/** Carry out a step: attempts until a value, a handled failure or the final one. */
+/** Carry out a step: attempts until a value, a handled failure or the final one. Most end with the first. */
 export function performStep(work: StepWork): Call["perform"] {
-  return (deps, call) => void tryUntilEnded(deps, call, work);
+  return (deps, call) => {
+    const atOnce = !call.exec.attempts.has(call.key) && holdsLease(deps, call.exec);
+    const first = atOnce ? runAttempt(deps, call, work, 1) : null;
+    if (first !== null && "kind" in first && first.kind === "value") return endCall(deps, call, first);
+    void tryUntilEnded(deps, call, work, first);
+  };
 }
 
-async function tryUntilEnded(deps: Deps, call: Call, work: StepWork): Promise<void> {
+/** `first`: the first attempt, where it has begun. */
+async function tryUntilEnded(
+  deps: Deps,
+  call: Call,
+  work: StepWork,
+  first: AttemptEnd | Promise<AttemptEnd> | null,
+): Promise<void> {
   const { exec } = call;
   const earlier = exec.attempts.get(call.key);
   let attempt = (earlier?.attempt ?? 0) + 1;
+  let begun = first;
+  call.config.attempt = attempt;
   if (earlier !== undefined) await retryIsDue(deps, exec, call.key, earlier.dueAtMs);
   for (;;) {
-    if (!holdsLease(deps, exec) && !(await regainsLease(deps, exec))) return loseExecution(exec, leaseLost(exec));
-    if (exec.phase !== "running" || isUnheard(call) || isGivenUp(call)) return;
-    const end = await runAttempt(deps, call, work, attempt);
+    if (begun === null) {
+      if (!holdsLease(deps, exec) && !(await regainsLease(deps, exec))) return loseExecution(exec, leaseLost(exec));
+      if (exec.phase !== "running" || isUnheard(call) || isGivenUp(call)) return;
+      begun = runAttempt(deps, call, work, attempt);
+    }
+    const end = await begun;
     if (isGivenUp(call)) return;
-    if (end.kind === "value") return endCall(deps, call, { ...end, outcome: "completed", attempt });
+    if (end.kind === "value") return endCall(deps, call, end);
     if (end.abortedFor === "lost") return quieten(deps, exec);
     const ended = await judge(deps, call, end, attempt);
     if (isGivenUp(call)) return;
     if (ended !== null) return endCall(deps, call, ended);
     attempt += 1;
+    call.config.attempt = attempt;
+    begun = null;
   }
 }
 
@@ -109,12 +135,12 @@ async function regainsLease(deps: Deps, exec: Execution): Promise<boolean> {
 }
 
 /** A body whose outcome is decided, by its end or by a cancel, is left where it stands: it hears nothing more. */
-function isUnheard(call: Call): boolean {
+function isUnheard(call: OpenCall): boolean {
   return (call.exec.closed || call.exec.cancel !== null) && call.kind !== "compensation";
 }
 
-/** The run is gone, or has ended its body without waiting for this call any longer: its outcome must not be stored. */
-function isGivenUp(call: Call): boolean {
+/** The run is gone, or does not wait for this call any longer: its outcome must not be stored. */
+export function isGivenUp(call: OpenCall): boolean {
   return isGone(call.exec) || call.exec.open.get(call.key) !== call;
 }
 
@@ -162,13 +188,13 @@ function saveFailedAttempt(
 ): Promise<number> {
   const { failure, attempt, durationMs, dueInMs } = failed;
   const row = { key: call.key, kind: call.kind, attempt, error: failureText(failure), durationMs };
-  const write = { attempt: { ...row, state: "failed" }, dueInMs } as const;
+  const write = { attempt: { ...row, state: "failed" }, due: { dueInMs } } as const;
   return new Promise((resolve) => saveAttempt(deps, call.exec, write, resolve));
 }
 
 function retryIsDue(deps: Deps, exec: Execution, key: string, dueAtMs: number | null): Promise<void> {
   return new Promise((resolve) => {
-    exec.waits.set(key, { kind: "retry", key, name: key, dueAtMs, fire: () => resolve() });
+    exec.waits = added(exec.waits, key, { kind: "retry", key, name: key, dueAtMs, fire: () => resolve() });
     scheduleIdleCheck(deps.host, exec);
   });
 }
@@ -184,32 +210,34 @@ function replay(deps: Deps, call: Call, checkpoint: Checkpoint): void {
   }
   exec.recorded.delete(call.key);
   exec.open.set(call.key, call);
+  call.config.ended = true;
   const failed = checkpoint.outcome === "failed" || checkpoint.outcome === "cancelled";
   const value = failed ? parseFailure(checkpoint.value) : decode(checkpoint.value);
   if (checkpoint.compensable) rememberCompensation(call, checkpoint.seq, value);
-  queueDelivery(deps, exec, checkpoint.seq, () => settleCall(call, checkpoint.outcome, value));
+  exec.replaying += 1;
+  queueDelivery(deps, exec, checkpoint.seq, () => {
+    exec.replaying -= 1;
+    settleCall(call, checkpoint.outcome, value);
+  });
 }
 
-function settleCall(call: Call, outcome: StepOutcome, value: unknown): void {
+function settleCall(call: OpenCall, outcome: StepOutcome, value: unknown): void {
   call.exec.open.delete(call.key);
   if (isUnheard(call)) return;
   const failed = outcome === "failed" || outcome === "cancelled";
   const result = failed ? toError(value as Failure) : value;
   if (call.config.settled) return call.resolve(failed ? { ok: false, error: result } : { ok: true, value: result });
-  if (failed) return call.reject(result);
+  if (failed) return rejectCall(call, result);
   call.resolve(result);
 }
 
-function rememberCompensation(call: Call, seq: number, value: unknown): void {
+function rememberCompensation(call: OpenCall, seq: number, value: unknown): void {
   const { compensate } = call.config;
   if (compensate === null) return;
   const undo = compensate.undo as (value: unknown, step: unknown) => unknown;
-  call.exec.compensations.set(call.key, {
-    key: call.key,
-    seq,
-    retry: compensate.retry,
-    undo: (step) => undo(value, step),
-  });
+  const { exec, key } = call;
+  const compensation = { key, seq, retry: compensate.retry, undo: (step: unknown) => undo(value, step) };
+  exec.compensations = added(exec.compensations, key, compensation);
 }
 
 function diverged(call: Call, checkpoint: Checkpoint): Failure {

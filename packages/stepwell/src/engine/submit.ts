@@ -5,53 +5,69 @@
  * durable (P1). With a free slot and nothing older waiting, the row is written
  * already claimed by the local worker, which then executes it at once.
  */
+import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { canonicalText } from "../model/canonical.ts";
 import { encode } from "../model/json.ts";
 import { StepwellError } from "../model/errors.ts";
+import { identityText } from "../model/identity.ts";
 import type { NewRun, Parent, Run } from "../model/run.ts";
 import { issuesText, validate } from "../model/schema.ts";
 import type { WriteResult } from "../store/store.ts";
 import type { Deps } from "./deps.ts";
 import type { Workflow } from "./workflow.ts";
 
-/** A run ready to be inserted. */
-export type Prepared = { readonly workflow: Workflow; readonly run: NewRun };
+/** A run ready to be inserted. `input`: the decoded copy of its input, which nobody else holds. */
+export type Prepared = { readonly workflow: Workflow; readonly run: NewRun; readonly input: unknown };
+
+/** What a run is started with, beside its input. `hashed`: the id is a caller's, so another input is a conflict. */
+export type Start = {
+  readonly id: string | null;
+  readonly hashed: boolean;
+  readonly actor: string;
+  readonly parent: Parent | null;
+};
 
 /** Longest id that a caller may give. */
 export const RUN_ID_LENGTH_MAX = 512;
 
 /**
- * Validate and encode.
+ * Validate and encode. Only what is not known yet is awaited: a schema's answer, a version's row.
  *
  * @throws StepwellError INPUT_INVALID with all issues, RUN_ID_INVALID, or the codec's
  */
-export async function prepareRun(
+export function prepareRun(deps: Deps, workflow: Workflow, raw: unknown, start: Start): Prepared | Promise<Prepared> {
+  if (start.id !== null) checkRunId(start.id, workflow);
+  const versionId = deps.registry.versionIdOf(workflow);
+  if (workflow.input === undefined && typeof versionId === "number") {
+    return toPrepared(deps, workflow, { raw, input: raw, versionId }, start);
+  }
+  return prepareLater(deps, workflow, raw, start);
+}
+
+async function prepareLater(deps: Deps, workflow: Workflow, raw: unknown, start: Start): Promise<Prepared> {
+  const input = workflow.input === undefined ? raw : await validInput(workflow, workflow.input, raw);
+  const versionId = await deps.registry.versionIdOf(workflow);
+  return toPrepared(deps, workflow, { raw, input, versionId }, start);
+}
+
+function toPrepared(
   deps: Deps,
   workflow: Workflow,
-  raw: unknown,
-  start: {
-    readonly id: string | null;
-    readonly hashed: boolean;
-    readonly actor: string;
-    readonly parent: Parent | null;
-  },
-): Promise<Prepared> {
-  const where = `${workflow.namespace}/${workflow.name}@${workflow.version}`;
-  if (start.id !== null) checkRunId(start.id, where);
-  const input = workflow.input === undefined ? raw : await validInput(workflow, raw, where);
-  const versionId = deps.registry.versionIdOf(workflow);
-  return {
-    workflow,
-    run: {
-      versionId: typeof versionId === "number" ? versionId : await versionId,
-      id: start.id ?? deps.host.freshId(),
-      input: encode(input, deps.settings.limits).text,
-      inputHash: start.hashed && start.id !== null ? deps.host.hash(canonicalText(raw)) : null,
-      actor: start.actor,
-      seed: Math.floor(deps.host.random() * Number.MAX_SAFE_INTEGER),
-      parent: start.parent,
-    },
+  { raw, input, versionId }: { readonly raw: unknown; readonly input: unknown; readonly versionId: number },
+  { id, hashed, actor, parent }: Start,
+): Prepared {
+  const { text, value } = encode(input, deps.settings.limits);
+  const run = {
+    versionId,
+    id: id ?? deps.host.freshId(),
+    input: text,
+    inputHash: hashed && id !== null ? deps.host.hash(canonicalText(raw)) : null,
+    actor,
+    seed: Math.floor(deps.host.random() * Number.MAX_SAFE_INTEGER),
+    parent,
+    timeoutMs: null,
   };
+  return { workflow, run, input: value };
 }
 
 /** Insert the run, or find the one that has its id; resolves when it is durable. */
@@ -72,7 +88,8 @@ export function insertRun(deps: Deps, prepared: Prepared): Promise<{ readonly ro
 function inserted(deps: Deps, prepared: Prepared, workerId: number | null, result: WriteResult): number {
   if (result.kind === "inserted") {
     if (workerId !== null && result.claimed) {
-      deps.worker.begin({ run: freshRun(prepared, workerId, result), nowMs: result.atMs });
+      const claim = { run: freshRun(prepared, workerId, result), nowMs: result.atMs };
+      deps.worker.begin(claim, prepared.input);
       return result.rowId;
     }
     if (workerId !== null) deps.worker.unreserve();
@@ -97,7 +114,7 @@ function settleReservation(deps: Deps, prepared: Prepared, workerId: number | nu
   if (workerId === null) return;
   const ours =
     run.seed === prepared.run.seed && run.workerId === workerId && run.fence === 1 && run.state === "running";
-  if (ours && !deps.worker.executes(run.rowId)) deps.worker.begin({ run, nowMs: run.createdAtMs });
+  if (ours && !deps.worker.executes(run.rowId)) deps.worker.begin({ run, nowMs: run.createdAtMs }, prepared.input);
   else deps.worker.unreserve();
 }
 
@@ -110,17 +127,17 @@ function checkSameInput(prepared: Prepared, existing: Run): void {
   });
 }
 
-async function validInput(workflow: Workflow, raw: unknown, where: string): Promise<unknown> {
-  const checked = await validate(workflow.input!, raw);
+async function validInput(workflow: Workflow, schema: StandardSchemaV1, raw: unknown): Promise<unknown> {
+  const checked = await validate(schema, raw);
   if (checked.ok) return checked.value;
-  const what = `input of ${where} does not fit its schema: ${issuesText(checked.issues)}.`;
+  const what = `input of ${identityText(workflow)} does not fit its schema: ${issuesText(checked.issues)}.`;
   throw new StepwellError("INPUT_INVALID", what, { details: { issues: checked.issues } });
 }
 
-function checkRunId(id: string, where: string): void {
+function checkRunId(id: string, workflow: Workflow): void {
   const fits = typeof id === "string" && id.length > 0 && id.length <= RUN_ID_LENGTH_MAX;
   if (fits && !/\p{Cc}/u.test(id)) return;
-  throw new StepwellError("RUN_ID_INVALID", `the id given for a run of ${where} is not usable.`, {
+  throw new StepwellError("RUN_ID_INVALID", `the id given for a run of ${identityText(workflow)} is not usable.`, {
     details: { id: String(id).slice(0, 100) },
   });
 }
@@ -132,8 +149,9 @@ function freshRun(
   written: { readonly rowId: number; readonly atMs: number },
 ): Run {
   const { namespace, name, version } = prepared.workflow;
+  const { timeoutMs, ...run } = prepared.run;
   return {
-    ...prepared.run,
+    ...run,
     namespace,
     name,
     version,
@@ -150,8 +168,10 @@ function freshRun(
     historySeq: 1,
     waitingFor: [],
     progress: null,
+    attributes: {},
     createdAtMs: written.atMs,
     dueAtMs: null,
     endedAtMs: null,
+    deadlineAtMs: timeoutMs === null ? null : Math.ceil(written.atMs + timeoutMs),
   };
 }

@@ -6,24 +6,33 @@
 import { decode, encode } from "../model/json.ts";
 import type { InboxItem } from "../model/inbox.ts";
 import type { Deps } from "./deps.ts";
-import { scheduleIdleCheck } from "./execution.ts";
+import { added, scheduleIdleCheck, storeNowMs } from "./execution.ts";
 import { takeFromInbox } from "./inbox.ts";
-import { saveAttempt } from "./record.ts";
-import { type Call, endCall } from "./steps.ts";
+import { type Due, saveAttempt } from "./record.ts";
+import { type Call, endCall, isGivenUp } from "./steps.ts";
 
 /** Outcome of a call that needed no work: first attempt, no time. */
 const WAITED = { outcome: "completed", attempt: 1, durationMs: 0 } as const;
 
 /** A durable timer. */
 export function performSleep(durationMs: number): Call["perform"] {
+  return (deps, call) => beginWait(deps, call, { dueInMs: durationMs }, (dueAtMs) => awaitTimer(deps, call, dueAtMs));
+}
+
+/** A durable timer that ends at a moment, in epoch milliseconds; one that has passed ends it at once. */
+export function performSleepUntil(atMs: number): Call["perform"] {
   return (deps, call) => {
-    const { exec } = call;
-    beginWait(deps, call, durationMs, (dueAtMs) => {
-      const fire = (): void => endCall(deps, call, { ...WAITED, ...encode(undefined) });
-      exec.waits.set(call.key, { kind: "timer", key: call.key, name: call.key, dueAtMs, fire });
-      scheduleIdleCheck(deps.host, exec);
-    });
+    const past = !call.exec.attempts.has(call.key) && atMs <= storeNowMs(deps.host, call.exec);
+    if (past) return endCall(deps, call, { ...WAITED, ...encode(undefined) });
+    beginWait(deps, call, { dueAtMs: atMs }, (dueAtMs) => awaitTimer(deps, call, dueAtMs));
   };
+}
+
+function awaitTimer(deps: Deps, call: Call, dueAtMs: number | null): void {
+  const { exec, key } = call;
+  const fire = (): void => endCall(deps, call, { ...WAITED, ...encode(undefined) });
+  exec.waits = added(exec.waits, key, { kind: "timer", key, name: key, dueAtMs, fire });
+  scheduleIdleCheck(deps.host, exec);
 }
 
 /** The next unconsumed signal of that name; `timeoutMs` null: however long it takes. */
@@ -34,10 +43,10 @@ export function performWaitFor(name: string, timeoutMs: number | null): Call["pe
     const fire = (item: InboxItem | null): void => endWaitFor(deps, call, item);
     const early = takeFromInbox(exec, wanted);
     if (early !== null) return fire(early);
-    beginWait(deps, call, timeoutMs, (dueAtMs) => {
+    beginWait(deps, call, timeoutMs === null ? null : { dueInMs: timeoutMs }, (dueAtMs) => {
       const arrived = takeFromInbox(exec, wanted);
       if (arrived !== null) return fire(arrived);
-      exec.waits.set(call.key, { ...wanted, dueAtMs, fire });
+      exec.waits = added(exec.waits, call.key, { ...wanted, dueAtMs, fire });
       scheduleIdleCheck(deps.host, exec);
     });
   };
@@ -55,11 +64,16 @@ function endWaitFor(deps: Deps, call: Call, item: InboxItem | null): void {
   endCall(deps, call, { ...WAITED, text, value: decode(text) }, item);
 }
 
-/** Store the beginning of a wait, unless an earlier execution did; then go on with the moment when it is due. */
-function beginWait(deps: Deps, call: Call, durationMs: number | null, begun: (dueAtMs: number | null) => void): void {
+/**
+ * Store the beginning of a wait, unless an earlier execution did; then go on with the moment when it is due, if anybody
+ * still waits.
+ */
+function beginWait(deps: Deps, call: Call, due: Due | null, begun: (dueAtMs: number | null) => void): void {
   const earlier = call.exec.attempts.get(call.key);
   if (earlier !== undefined) return begun(earlier.dueAtMs);
-  if (durationMs === null) return begun(null);
-  const row = { key: call.key, kind: call.kind, attempt: 1, error: null, durationMs: 0 };
-  saveAttempt(deps, call.exec, { attempt: { ...row, state: "waiting" }, dueInMs: durationMs }, begun);
+  if (due === null) return begun(null);
+  const row = { key: call.key, kind: call.kind, attempt: 1, error: null, durationMs: 0, state: "waiting" } as const;
+  saveAttempt(deps, call.exec, { attempt: row, due }, (dueAtMs) => {
+    if (!isGivenUp(call)) begun(dueAtMs);
+  });
 }

@@ -2,16 +2,18 @@
  * 2 of 4 · submit ▸ worker ▸ execute ▸ steps
  *
  * Claim what is due (claim.ts), give each run its execution (begin.ts), side by side in
- * so many slots (slots.ts), while the lease is held (lease.ts). This file is the door:
- * what the rest of the engine asks of the local worker.
+ * so many slots (slots.ts), while the lease is held (lease.ts), and look when others have
+ * stored something (notice.ts). This file is the door: what the rest of the engine asks of
+ * the local worker.
  */
 import type { InboxItem } from "../model/inbox.ts";
-import { beginRun, follow } from "./begin.ts";
+import { beginInserted, executionHooks, follow } from "./begin.ts";
 import { nudgeWorker } from "./claim.ts";
 import type { Deps, WorkerDoor } from "./deps.ts";
 import { loseExecution, scheduleIdleCheck } from "./execution.ts";
 import { readInbox, receiveItem } from "./inbox.ts";
 import { openLease, type Lease } from "./lease.ts";
+import { openNotice } from "./notice.ts";
 import { leaseLost } from "./record.ts";
 import { freeSlots, isEmpty, newSlots, type Slots } from "./slots.ts";
 
@@ -26,25 +28,35 @@ export type Worker = WorkerDoor & {
 /** Register a worker and begin to claim. */
 export async function openWorker(deps: Deps): Promise<Worker> {
   const slots = newSlots(deps.settings.concurrency);
+  slots.hooks = executionHooks(deps, slots);
   let opened = false;
   const nudge = (): void => {
     if (opened) nudgeWorker(deps, slots, lease);
   };
   const lease = await openLease(deps, {
     lost: () => dropAll(slots),
-    renewed: () => void readInboxes(deps, slots, lease),
+    renewed: () => {
+      if (opened) look();
+    },
     freed: () => nudge(),
   });
-  await deps.registry.refresh();
-  await deps.store.resumePaused(deps.registry.claimable(), deps.host.nowMs());
+  const look = openNotice(deps, slots, lease);
+  try {
+    await deps.registry.refresh();
+    await deps.store.resumePaused(deps.registry.claimable(), deps.host.nowMs());
+  } catch (error) {
+    lease.stop();
+    throw error;
+  }
+  const unwatch = deps.store.watch(look);
   opened = true;
   nudge();
   return {
     reserve: () => reserve(slots, lease),
     unreserve: () => void (slots.reserved -= 1),
-    begin: (claim) => {
+    begin: (claim, input) => {
       slots.reserved -= 1;
-      beginRun(deps, slots, claim);
+      beginInserted(deps, slots, claim, input);
     },
     executes: (rowId) => slots.executing.has(rowId),
     nudge,
@@ -55,6 +67,7 @@ export async function openWorker(deps: Deps): Promise<Worker> {
     drain: (graceMs) => drain(deps, slots, graceMs),
     stop: async () => {
       lease.stop();
+      unwatch();
       slots.cancelPoll();
       await leaveRegistry(deps, lease.workerId());
     },
@@ -65,7 +78,7 @@ export async function openWorker(deps: Deps): Promise<Worker> {
 async function leaveRegistry(deps: Deps, workerId: number): Promise<void> {
   try {
     await deps.store.buryWorker(workerId, true, deps.host.nowMs());
-    await deps.store.releaseRuns(workerId, deps.host.nowMs());
+    await deps.store.releaseRuns(workerId, "left", deps.host.nowMs());
     await deps.store.retireWorker(workerId);
   } catch (error) {
     deps.log?.({ level: "warn", message: `the worker could not leave the registry: ${String(error)}` });
@@ -81,18 +94,6 @@ function reserve(slots: Slots, lease: Lease): number | null {
 
 function dropAll(slots: Slots): void {
   for (const exec of [...slots.executing.values()]) loseExecution(exec, leaseLost(exec));
-}
-
-/** Requests that other processes left for runs executed here reach them at the next heartbeat at the latest. */
-async function readInboxes(deps: Deps, slots: Slots, lease: Lease): Promise<void> {
-  try {
-    for (const held of await deps.store.listHeldRuns(lease.workerId())) {
-      const exec = slots.executing.get(held.rowId);
-      if (exec?.phase === "running" && held.inboxSeq > exec.inboxSeen) await readInbox(deps, exec);
-    }
-  } catch (error) {
-    deps.log?.({ level: "warn", message: `inboxes could not be read: ${String(error)}` });
-  }
 }
 
 /**

@@ -10,8 +10,9 @@ import type { StepName } from "../model/key.ts";
 import { checkKeys } from "../model/options.ts";
 import type { RetryOptions } from "../model/retry.ts";
 import type { Identity } from "../model/run.ts";
-import type { ChildChain, StepChain } from "./chain.ts";
+import type { ChildChain, NamedChain, StepChain } from "./chain.ts";
 import type { Handler, StepContext } from "./handler.ts";
+import type { StepDefaults } from "./scope.ts";
 import type { Signal } from "./signal.ts";
 
 /** What a wait for a signal gives: the payload, or the stored fact that none came in time. */
@@ -30,13 +31,28 @@ export type MapOptions<I> = {
   readonly timeout?: Duration;
 };
 
+/** Options of `ctx.each`. */
+export type EachOptions<I> = Pick<MapOptions<I>, "key" | "concurrency">;
+
+/** How a race ended: a union, by the names of its contenders. */
+export type RaceOutcome<T> = {
+  readonly [K in keyof T & string]: { readonly winner: K; readonly value: Awaited<T[K]> };
+}[keyof T & string];
+
 /** What a body may call. Every call with a name is durable: it happens once, and replays give its outcome. */
-export type Ctx = {
+export type Ctx<Input = unknown> = {
   readonly runId: string;
   /** Identity of the executing definition; a run keeps its major version. */
   readonly workflow: Identity;
+  /**
+   * The version that the run was started with, whichever executes it: the same on every replay, so that a body may
+   * branch on it.
+   */
+  readonly version: string;
   /** Who started the run. */
   readonly actor: string;
+  /** What the run was started with, after the schema: the body's second parameter. A fresh copy each time. */
+  readonly input: Input;
   /** Do a piece of work and record its outcome. Runs at least once, is recorded exactly once. */
   readonly step: {
     <O>(name: StepName, work: (step: StepContext) => O): StepChain<Awaited<O>>;
@@ -44,7 +60,12 @@ export type Ctx = {
     <Raw, O>(name: StepName, handler: Handler<Raw, O>, input: Raw): StepChain<Awaited<O>>;
   };
   /** Wait; survives restarts; never ends early. */
-  readonly sleep: (name: StepName, duration: Duration) => Promise<void>;
+  readonly sleep: (name: StepName, duration: Duration) => NamedChain<void>;
+  /**
+   * Wait until a moment: a Date, or epoch milliseconds. Never ends early by the store's clock; a moment that has passed
+   * ends it at once. Throws MOMENT_INVALID for anything else. The first execution's moment counts.
+   */
+  readonly sleepUntil: (name: StepName, moment: Date | number) => NamedChain<void>;
   /**
    * Wait for a signal; buffered ones count. The n-th wait of a signal gets the n-th one sent. Two waits of one signal
    * at the same time need names.
@@ -53,8 +74,8 @@ export type Ctx = {
     <V>(
       signal: Signal<never, V>,
       options: { readonly timeout: Duration; readonly name?: string },
-    ): Promise<Received<V> | TimedOut>;
-    <V>(signal: Signal<never, V>, options?: { readonly name?: string }): Promise<Received<V>>;
+    ): NamedChain<Received<V> | TimedOut>;
+    <V>(signal: Signal<never, V>, options?: { readonly name?: string }): NamedChain<Received<V>>;
   };
   /**
    * One step per item, by key; results in the order of the items. The chain configures and shapes every item's step.
@@ -73,10 +94,36 @@ export type Ctx = {
       handler: Handler<I, O>,
     ): StepChain<Awaited<O>[], [value: Awaited<O>, item: I]>;
   };
+  /**
+   * A small body per item, by key, with a ctx of its own: names used there are the item's, signals and derived
+   * randomness too, so that every item may have a "charge". Results in the order of the items. Like `map` it lets all
+   * items end before it throws the first failure by index. Two items of one key are an error.
+   */
+  readonly each: <I, O>(
+    name: string,
+    items: readonly I[],
+    options: EachOptions<I>,
+    body: (ctx: Ctx<Input>, item: I, index: number) => O,
+  ) => Promise<Awaited<O>[]>;
   /** Await several calls; unlike Promise.all it lets all end before it throws the first failure. */
   readonly all: <T extends Readonly<Record<string, PromiseLike<unknown>>> | readonly PromiseLike<unknown>[]>(
     calls: T,
   ) => Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }>;
+  /**
+   * The first to end decides, and the others are given up: `{ winner, value }`, or the first one's error. What came
+   * first is recorded, so that it wins on every replay.
+   *
+   * Contenders that are calls of this ctx are cancelled when they lose, and recorded as such: the AbortSignal of their
+   * code fires, waits are dropped, children are asked to cancel, a signal that arrives later stays for the next wait.
+   * Their effects may have happened: what must be undone is not compensated. Awaiting a loser throws RACE_LOST.
+   *
+   * Any other promise (an async function over several steps, `ctx.each`, `ctx.all`, a `fetch`) cannot be cancelled: it
+   * goes on, as with `Promise.race`.
+   */
+  readonly race: <const T extends Readonly<Record<string, PromiseLike<unknown>>>>(
+    name: StepName,
+    contenders: T,
+  ) => NamedChain<RaceOutcome<T>>;
   /**
    * Start another workflow as a child and await its result. A child that fails or is cancelled throws RUN_FAILED or
    * RUN_CANCELLED.
@@ -88,9 +135,9 @@ export type Ctx = {
     workflow: Workflow<Raw, O>,
     input: Raw,
     options?: { readonly id?: string },
-  ) => Promise<{ readonly workflow: string; readonly id: string }>;
+  ) => NamedChain<{ readonly workflow: string; readonly id: string }>;
   /** The moment of the first execution, recorded. */
-  readonly now: (name: StepName) => Promise<Date>;
+  readonly now: (name: StepName) => NamedChain<Date>;
   /** A UUID that is the same on every replay; derived from the run and `name`, not stored. */
   readonly uuid: (name: string) => string;
   /** A number in [0, 1) that is the same on every replay; derived from the run and `name`, not stored. */
@@ -99,6 +146,11 @@ export type Ctx = {
   readonly progress: (value: unknown) => void;
   /** Add a line to the run's history and the engine's log; not repeated by replays. */
   readonly log: (message: string, fields?: Readonly<Record<string, unknown>>) => void;
+  /**
+   * The same ctx with other defaults for its steps and maps. What is nearer to the step wins: its chain or the options of
+   * its map, then its handler's own options, then these, then those of a ctx that this one was made from.
+   */
+  readonly with: (defaults: StepDefaults) => Ctx<Input>;
 };
 
 /** A definition: identity, input schema, body. `Raw` is what `start` accepts, `Output` what the body returns. */
@@ -107,7 +159,7 @@ export type Workflow<Raw = never, Output = unknown> = Identity & {
   readonly description: string | undefined;
   readonly input: StandardSchemaV1 | undefined;
   /** Takes the decoded input, after the schema. */
-  readonly body: (ctx: Ctx, input: never) => Promise<Output>;
+  readonly body: (ctx: Ctx<never>, input: never) => Promise<Output>;
   /** Carries `Raw` for inference; never called. */
   readonly accepts?: (raw: Raw) => void;
 };
@@ -132,17 +184,17 @@ export type WorkflowOptions = {
 export function workflow<S extends StandardSchemaV1, Output>(
   name: string,
   options: WorkflowOptions & { readonly input: S },
-  body: (ctx: Ctx, input: StandardSchemaV1.InferOutput<S>) => Promise<Output>,
+  body: (ctx: Ctx<StandardSchemaV1.InferOutput<S>>, input: StandardSchemaV1.InferOutput<S>) => Promise<Output>,
 ): Workflow<StandardSchemaV1.InferInput<S>, Output>;
 export function workflow<Input = void, Output = unknown>(
   name: string,
   options: WorkflowOptions & { readonly input?: undefined },
-  body: (ctx: Ctx, input: Input) => Promise<Output>,
+  body: (ctx: Ctx<Input>, input: Input) => Promise<Output>,
 ): Workflow<Input, Output>;
 export function workflow(
   name: string,
   options: WorkflowOptions & { readonly input?: StandardSchemaV1 | undefined },
-  body: (ctx: Ctx, input: never) => Promise<unknown>,
+  body: (ctx: Ctx<never>, input: never) => Promise<unknown>,
 ): Workflow {
   const where = `workflow "${name}"`;
   const identity = parseWorkflowName(name, where);

@@ -46,6 +46,10 @@ export const ERROR_CODES = {
     cause: "An attempt of a step took longer than its timeout allows.",
     cure: "Lengthen .timeout(…), or hand s.signal to what the step awaits so that it stops early.",
   },
+  RACE_LOST: {
+    cause: "A call was cancelled because another contender of its race came first.",
+    cure: "Await the race alone; what has to end in any case does not belong in it.",
+  },
   STEP_FLOATING: {
     cause: "The body ended while a step it had started was still running.",
     cure: "Await every step, also in a branch that nobody reads: await Promise.all([…]).",
@@ -124,6 +128,10 @@ export const ERROR_CODES = {
     cause: "The run whose result was asked for was cancelled.",
     cure: "Read `cause` for the reason given, or call run.outcome() to branch instead of catching.",
   },
+  RUN_QUARANTINED: {
+    cause: "Every worker that executed the run died, the last one while it executed nothing else.",
+    cure: "Find in its history the step under way each time, which exhausts memory or ends the process; the run is set aside and may be cancelled.",
+  },
   HISTORY_LIMIT: {
     cause: "The run has recorded as many events as one run may.",
     cure: "Move part of the work into child workflows.",
@@ -141,6 +149,10 @@ export const ERROR_CODES = {
   DURATION_INVALID: {
     cause: "A duration cannot be read, is negative, or is longer than ten years.",
     cure: 'Write milliseconds as a number, or a text such as "250ms", "30s", "1h30m" or "2d".',
+  },
+  MOMENT_INVALID: {
+    cause: "A moment in time is neither a valid Date nor a number of milliseconds since 1970.",
+    cure: "Pass a Date, or milliseconds as Date.now() gives them; for a length of time use ctx.sleep.",
   },
 
   // Engine and store

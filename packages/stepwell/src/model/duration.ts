@@ -16,6 +16,9 @@ export type Duration = number | string;
 /** Longest duration accepted: ten years of 365 days. */
 export const DURATION_MS_MAX = 10 * 365 * 86_400_000;
 
+/** The last moment that a Date can hold, in epoch milliseconds. */
+const EPOCH_MS_MAX = 8_640_000_000_000_000;
+
 /** Longest text looked at; nothing sensible is longer. */
 const TEXT_LENGTH_MAX = 100;
 
@@ -40,6 +43,19 @@ export function parseDuration(duration: Duration, where: string): number {
   const shown = typeof duration === "string" ? JSON.stringify(duration.slice(0, TEXT_LENGTH_MAX)) : String(duration);
   const fault = ms < 0 ? "is negative" : ms > DURATION_MS_MAX ? "is longer than ten years" : "cannot be read";
   throw new StepwellError("DURATION_INVALID", `${where}: ${shown} ${fault}`, { details: { where, duration: shown } });
+}
+
+/**
+ * Epoch milliseconds of a moment, rounded up so that nothing is early by a part of one.
+ *
+ * @param where names the call in the error, as `sleepUntil "opening"`
+ * @throws MOMENT_INVALID
+ */
+export function parseMoment(moment: Date | number, where: string): number {
+  const ms: unknown = moment instanceof Date ? moment.getTime() : moment;
+  if (typeof ms === "number" && Math.abs(ms) <= EPOCH_MS_MAX) return Math.ceil(ms) + 0;
+  const shown = String(moment).slice(0, TEXT_LENGTH_MAX);
+  throw new StepwellError("MOMENT_INVALID", `${where}: ${shown} is no moment`, { details: { where, moment: shown } });
 }
 
 /** Milliseconds of a text; NaN when it is not in the grammar. */

@@ -29,6 +29,8 @@ export type HistoryEvent = { readonly seq: number | null; readonly atMs: number 
       readonly dueAtMs: number | null;
       readonly durationMs: number;
     }
+  /** Told only of attempts that run for a while. One that a crash cut off begins again under the same number. */
+  | { readonly kind: "attempt_began"; readonly step: StepKind; readonly key: string; readonly attempt: number }
   | { readonly kind: "wait_began"; readonly step: StepKind; readonly key: string; readonly dueAtMs: number | null }
   | {
       readonly kind: "received";
@@ -43,6 +45,14 @@ export type HistoryEvent = { readonly seq: number | null; readonly atMs: number 
 
 /**
  * Events with a row of their own. `value` of each: log {message, fields}; floating {key}; takeover, compensating,
- * paused {error}.
+ * paused, quarantined {error}; stuck {doing, sinceMs}.
  */
-export type NoteKind = "log" | "floating" | "takeover" | "compensating" | "paused" | "released";
+export type NoteKind =
+  | "log"
+  | "floating"
+  | "takeover"
+  | "compensating"
+  | "paused"
+  | "released"
+  | "quarantined"
+  | "stuck";

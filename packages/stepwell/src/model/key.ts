@@ -5,7 +5,7 @@
  *     ["ship", "a/b", 7]  ship/a%2Fb/7
  *
  * "/" and "%" inside a part are escaped, so that no two names give one key.
- * Keys that begin with "@" are the engine's own.
+ * Keys that begin with "@" are the engine's own. A scope puts its prefix, which ends with "/", before all of them.
  */
 import { StepwellError } from "./codes.ts";
 
@@ -30,6 +30,26 @@ export function stepKey(name: StepName, where = "step"): string {
   if (typeof parts[0] !== "string") throw invalid(where, `does not begin with a text but with ${typeof parts[0]}`);
   const key = parts.map((part) => escapePart(part, where)).join("/");
   if (key.startsWith("@")) throw invalid(where, `${show(key)} begins with @, which is the engine's own`);
+  return checkKey(key, where);
+}
+
+/**
+ * The key of a name within a scope.
+ *
+ * @param prefix of the scope: "", or ends with "/"
+ * @throws STEP_NAME_INVALID, also when both together are too long
+ */
+export function scopedKey(prefix: string, name: StepName): string {
+  const key = stepKey(name);
+  return prefix === "" ? key : checkKey(prefix + key);
+}
+
+/**
+ * A key made of parts that are keys already.
+ *
+ * @throws STEP_NAME_INVALID when it is too long
+ */
+export function checkKey(key: string, where = "step"): string {
   if (key.length <= KEY_LENGTH_MAX) return key;
   throw invalid(where, `${show(key)} has ${key.length} characters of at most ${KEY_LENGTH_MAX}`);
 }

@@ -63,6 +63,11 @@ export function parseRetry(options: RetryOptions | number, base: RetryPolicy, wh
   return { attemptsMax: parseAttempts(attempts, where), backoff, jitter, ...parseDelays(options, base, where) };
 }
 
+/** Options that may name `attempts` beside `retry`: the short form wins. */
+export function toRetry(options: { readonly attempts?: number; readonly retry?: RetryOptions }): RetryOptions {
+  return options.attempts === undefined ? (options.retry ?? {}) : { ...options.retry, attempts: options.attempts };
+}
+
 /**
  * Milliseconds to wait after `attempt` has failed.
  *

@@ -25,6 +25,23 @@ export function isTerminal(state: RunState): state is TerminalState {
   return state === "completed" || state === "failed" || state === "cancelled";
 }
 
+/**
+ * From this many takeovers on, without a checkpoint in between, a run is suspected of killing its workers: it is on
+ * probation, that is, executed alone (F18).
+ */
+export const SUSPECT_CRASHES = 2;
+
+/** True for a run on probation. */
+export function isSuspect(run: { readonly crashes: number }): boolean {
+  return run.crashes >= SUSPECT_CRASHES;
+}
+
+/** A search attribute's value; numbers are finite. */
+export type AttributeValue = string | number | boolean;
+
+/** What a run can be found by, name by name. */
+export type Attributes = { readonly [name: string]: AttributeValue };
+
 /** What a parked run waits for, as shown to people. `dueAtMs` null: no deadline. */
 export type Wait = {
   readonly kind: "retry" | "timer" | "signal" | "child";
@@ -60,9 +77,9 @@ export type Run = Identity & {
   /** Hash of the raw canonical input; null when the id was not the caller's. */
   readonly inputHash: string | null;
   readonly output: string | null;
-  /** A stored Failure (model/failure.ts): of a failed, cancelled, compensating or paused run. */
+  /** A stored Failure (model/failure.ts): of a failed, cancelled, compensating, paused or quarantined run. */
   readonly error: string | null;
-  /** The state that follows compensation; null unless `compensating`. */
+  /** The state that follows compensation; null unless `compensating`, or `paused` or `quarantined` during one. */
   readonly ending: "failed" | "cancelled" | null;
   /** Who started it. */
   readonly actor: string;
@@ -73,7 +90,7 @@ export type Run = Identity & {
   /** Counts the takings; a write under an older one changes nothing. */
   readonly fence: number;
   readonly workerId: number | null;
-  /** Takeovers from dead workers so far. */
+  /** Takeovers from dead workers since the last checkpoint. */
   readonly crashes: number;
   /** Sequence number of the newest inbox item. */
   readonly inboxSeq: number;
@@ -83,10 +100,13 @@ export type Run = Identity & {
   readonly waitingFor: readonly Wait[];
   /** Encoded value of the last `ctx.progress`. */
   readonly progress: string | null;
+  readonly attributes: Attributes;
   readonly createdAtMs: number;
   /** When an unowned run may next be claimed; null: not by time alone, or owned, or ended. */
   readonly dueAtMs: number | null;
   readonly endedAtMs: number | null;
+  /** When the run has taken too long as a whole; null: never. The store keeps it, the engine enforces it. */
+  readonly deadlineAtMs: number | null;
 };
 
 /** A run to be inserted. The store adds `createdAtMs` and the row id. */
@@ -99,4 +119,6 @@ export type NewRun = {
   readonly actor: string;
   readonly seed: number;
   readonly parent: Parent | null;
+  /** From its insertion, by the store's clock, to its deadline; null: it may take for ever. */
+  readonly timeoutMs: number | null;
 };

@@ -6,7 +6,7 @@
  */
 
 /** What kind of ctx call wrote the checkpoint; a replay that asks for another kind has diverged. */
-export type StepKind = "step" | "sleep" | "signal" | "child" | "start" | "now" | "compensation";
+export type StepKind = "step" | "sleep" | "signal" | "child" | "start" | "now" | "race" | "compensation";
 
 /** How a step ended. `handled`: a failure turned into a value by onError or fallback. */
 export type StepOutcome = "completed" | "handled" | "failed" | "cancelled";
@@ -28,14 +28,30 @@ export type Checkpoint = {
   readonly durationMs: number;
 };
 
-/** A failed attempt with its next due time, or the durable beginning of a wait. */
-export type Attempt = {
+/** A failed attempt with its next due time, one that is still running, or the durable beginning of a wait. */
+export type Attempt = NewAttempt & {
+  /** History number of its `attempt_began` event; null: it ended before anybody told of its beginning. */
+  readonly beganSeq: number | null;
+  /** When its code began; epoch milliseconds by the store's clock. Null as `beganSeq` is. */
+  readonly beganAtMs: number | null;
+  /** Encoded value of its last heartbeat, kept when a crash makes the same attempt begin again; null: none. */
+  readonly beat: string | null;
+  /** When that heartbeat was stored; epoch milliseconds by the store's clock. */
+  readonly beatAtMs: number | null;
+};
+
+/** An attempt as its owner submits it. */
+export type NewAttempt = {
   readonly key: string;
   readonly kind: StepKind;
-  /** `failed`: attempt `attempt` threw; `waiting`: a timer or a deadline began. */
-  readonly state: "failed" | "waiting";
+  /**
+   * `failed`: attempt `attempt` threw; `waiting`: a timer or a deadline began; `running`: its code has been running for
+   * a while, and did not fail. A row stays `running` beside the checkpoint of an attempt that succeeded.
+   */
+  readonly state: "failed" | "waiting" | "running";
   /** 1-based. Waiting costs none: a wait is always attempt 1. */
   readonly attempt: number;
+  /** History number of this row's newest event. */
   readonly seq: number;
   /** Stored Failure of a failed attempt. */
   readonly error: string | null;
@@ -43,5 +59,19 @@ export type Attempt = {
    * When the next attempt or the wait is due; null: without end, or the last attempt. Epoch ms by the store's clock.
    */
   readonly dueAtMs: number | null;
+  /** Milliseconds from the attempt's start until this was submitted. */
   readonly durationMs: number;
+};
+
+/** A step whose code has been running for a while under the run's present claim. */
+export type ActiveStep = {
+  readonly key: string;
+  readonly kind: StepKind;
+  readonly attempt: number;
+  /** Epoch milliseconds by the store's clock. */
+  readonly beganAtMs: number;
+  /** Encoded value of its last heartbeat; null: none. */
+  readonly beat: string | null;
+  /** Epoch milliseconds by the store's clock. */
+  readonly beatAtMs: number | null;
 };

@@ -11,6 +11,8 @@
  *   S6. A bad row harms nobody: its own write answers `refused`, the others of the flush are stored.
  *   S7. An inbox item wakes: `waiting` becomes `pending` in the same transaction; a park with an older `inboxSeen` is
  *       refused (P6).
+ *   S8. Those who watch are told, soon, when others have committed something. They may be told late or for nothing,
+ *       and poll all the same, less often.
  *
  * Rows in, rows out; no rules of its own.
  */
@@ -18,8 +20,8 @@ import type { StepwellError } from "../model/errors.ts";
 import type { HistoryEvent, NoteKind } from "../model/history.ts";
 import type { InboxItem, NewInboxItem } from "../model/inbox.ts";
 import type { Identity, NewRun, Owner, Parent, Run, RunState } from "../model/run.ts";
-import type { Attempt, Checkpoint } from "../model/step.ts";
-import type { Transition } from "../model/transition.ts";
+import type { ActiveStep, Attempt, Checkpoint, NewAttempt } from "../model/step.ts";
+import type { Ending, Transition } from "../model/transition.ts";
 
 /** Epoch milliseconds; null: the database's own clock. */
 export type NowMs = number | null;
@@ -38,15 +40,29 @@ export type Write =
     }
   /**
    * `consumes`: the inbox item that this checkpoint uses up; its consumption has history number `checkpoint.seq - 1`.
+   * `clearsCrashes`: the run makes progress, its crashes are forgotten; told only where there were some.
    */
   | {
       readonly kind: "checkpoint";
       readonly owner: Owner;
       readonly checkpoint: Checkpoint;
       readonly consumes: number | null;
+      readonly clearsCrashes: boolean;
     }
-  /** `dueInMs` is added to the store's clock; `attempt.dueAtMs` is used where it is null. */
-  | { readonly kind: "attempt"; readonly owner: Owner; readonly attempt: Attempt; readonly dueInMs: number | null }
+  /**
+   * `dueInMs` is added to the store's clock; `attempt.dueAtMs` is used where it is null. State `running` tells that the
+   * attempt began `durationMs` ago, under the number `seq`; when it fails, that row turns and keeps its beginning. One
+   * that was `running` when its worker died begins again: the earlier beginning stays in the history.
+   */
+  | { readonly kind: "attempt"; readonly owner: Owner; readonly attempt: NewAttempt; readonly dueInMs: number | null }
+  /** The heartbeat of a `running` attempt; refused when no such attempt was stored. Overwrites the one before. */
+  | {
+      readonly kind: "beat";
+      readonly owner: Owner;
+      readonly key: string;
+      readonly attempt: number;
+      readonly value: string | null;
+    }
   /**
    * `seq`: its history number (a park has none of its own: the last one used). An end is told by the run's row;
    * `compensate`, `pause` and `release` store a note of that number. `consumes`: the cancel request that caused it,
@@ -70,6 +86,8 @@ export type Write =
     }
   /** Overwrites the run's progress. */
   | { readonly kind: "progress"; readonly owner: Owner; readonly value: string }
+  /** Replaces the run's search attributes: a JSON object of texts, finite numbers and booleans. */
+  | { readonly kind: "attributes"; readonly owner: Owner; readonly values: string }
   | { readonly kind: "post"; readonly to: RunRef; readonly item: NewInboxItem }
   /** The body of a parked run moved by itself: make it due now, if nobody took it since `fence`. */
   | { readonly kind: "wake"; readonly rowId: number; readonly fence: number };
@@ -131,6 +149,9 @@ export type Version = Identity & { readonly versionId: number };
 /** A run under somebody's claim, and how far its inbox has grown. */
 export type HeldRun = { readonly rowId: number; readonly inboxSeq: number };
 
+/** A run that has ended, and how. */
+export type EndedRun = { readonly rowId: number; readonly ending: Ending };
+
 /** Who a worker is; equal `bootId` and pid namespace mean the same machine, `startedAt` tells a reused pid. */
 export type WorkerProcess = {
   readonly name: string;
@@ -153,9 +174,30 @@ export type RunFilter = {
   readonly namespace?: string;
   readonly name?: string;
   readonly states?: readonly RunState[];
+  /** Created at this moment or later; epoch milliseconds by the store's clock. */
+  readonly createdFromMs?: number;
+  /** Created before this moment. */
+  readonly createdBeforeMs?: number;
+  /** Name → value as `JSON.stringify` writes it; all must be there. */
+  readonly attributes?: { readonly [name: string]: string };
+  /** Where the page before ended, see RunPage. */
+  readonly beforeRowId?: number;
   /** 1 to 1,000. */
   readonly limit: number;
 };
+
+/** A page of runs, newest first. It may be short, even empty, and not the last: one call looks at so many rows only. */
+export type RunPage = {
+  readonly runs: readonly Run[];
+  /** Where the next page begins; null: there is nothing more. */
+  readonly beforeRowId: number | null;
+};
+
+/** Milliseconds until something is due; 0: it is; null: nothing will be by time alone. */
+export type NextDue = { readonly runInMs: number | null; readonly suspectInMs: number | null };
+
+/** What a dead worker's runs became: how many are due again, and which are set aside. */
+export type Released = { readonly freed: number; readonly quarantined: readonly Run[] };
 
 /** A database, as the engine sees it. */
 export type Store = {
@@ -166,27 +208,35 @@ export type Store = {
 
   /** Group commit: one transaction, one answer per write, in order (S2, S4–S7). */
   readonly flush: (writes: readonly Write[], nowMs: NowMs) => Promise<readonly WriteResult[]>;
-  /** Take up to `limit` due runs of these versions, oldest due first (S1). */
+  /**
+   * Take up to `limit` due runs of these versions, oldest due first (S1). `suspects`: of those on probation, see
+   * isSuspect, one at most; false: of the others.
+   */
   readonly claimRuns: (by: {
     readonly workerId: number;
+    readonly suspects: boolean;
     readonly versionIds: readonly number[];
     readonly limit: number;
     readonly nowMs: NowMs;
   }) => Promise<readonly Claim[]>;
   /** Make paused runs of these versions due: newly deployed code may be what they waited for. Returns how many. */
   readonly resumePaused: (versionIds: readonly number[], nowMs: NowMs) => Promise<number>;
-  /** Milliseconds until the next unowned run of these versions is due; 0: one is; null: none. */
-  readonly nextDueInMs: (versionIds: readonly number[], nowMs: NowMs) => Promise<number | null>;
+  /** When the next unowned run of these versions is due, and when the next one on probation. */
+  readonly nextDue: (versionIds: readonly number[], nowMs: NowMs) => Promise<NextDue>;
   /** The runs that a worker holds, with the number of each one's newest inbox item. */
   readonly listHeldRuns: (workerId: number) => Promise<readonly HeldRun[]>;
   readonly loadMemory: (rowId: number) => Promise<Memory>;
   /** Items not consumed yet with a number above `afterSeq`, by `seq`. */
   readonly listInbox: (rowId: number, afterSeq: number) => Promise<readonly InboxItem[]>;
 
+  /** Those of the given runs that have ended, in no order. */
+  readonly listEnded: (rowIds: readonly number[]) => Promise<readonly EndedRun[]>;
   readonly findRun: (ref: RunRef) => Promise<Run | null>;
-  readonly listRuns: (filter: RunFilter) => Promise<readonly Run[]>;
+  readonly listRuns: (filter: RunFilter) => Promise<RunPage>;
   /** By `seq`; inbox items not consumed yet come last. */
   readonly listHistory: (rowId: number) => Promise<readonly HistoryEvent[]>;
+  /** Steps that are `running` under the run's present claim and have no checkpoint, in the order they began. */
+  readonly listActiveSteps: (rowId: number) => Promise<readonly ActiveStep[]>;
 
   readonly registerWorker: (process: WorkerProcess, leaseMs: number, nowMs: NowMs) => Promise<number>;
   /** Extend the lease. False: declared dead; everything it holds is lost. A lapsed lease that nobody took may renew. */
@@ -195,9 +245,16 @@ export type Store = {
   readonly listWorkers: () => Promise<readonly WorkerRow[]>;
   /** Declare dead: only when its lease has lapsed, or `gone` proves its process ended. False: it lives. */
   readonly buryWorker: (workerId: number, gone: boolean, nowMs: NowMs) => Promise<boolean>;
-  /** Free every run of a dead worker: due now, fence + 1, crashes + 1, a `takeover` note. Returns how many. */
-  readonly releaseRuns: (workerId: number, nowMs: NowMs) => Promise<number>;
+  /**
+   * Free every run of a dead worker under the next fence. `left`: it went in good order; due now, a `released` note.
+   * `died`: crashes + 1 and a `takeover` note; due now, but a run that was on probation is quarantined, which a second
+   * note tells.
+   */
+  readonly releaseRuns: (workerId: number, how: "died" | "left", nowMs: NowMs) => Promise<Released>;
   /** Leave the registry: a worker that has given everything up, or a dead one whose runs were freed. */
   readonly retireWorker: (workerId: number) => Promise<void>;
+
+  /** Call `onChange` when others have committed something, until the result is called or the store closed (S8). */
+  readonly watch: (onChange: () => void) => () => void;
   readonly close: () => Promise<void>;
 };

@@ -85,7 +85,7 @@ async function openProcess(clock: Clock, store: Store, options: EngineOptions): 
     onShutdown: () => () => {},
     exit: () => {},
   };
-  const own: Store = { ...mortal(store, () => alive), close: () => Promise.resolve() };
+  const own: Store = { ...mortal(store, () => alive), watch: store.watch, close: () => Promise.resolve() };
   const engine = await openEngineOn(own, host, { log: (entry) => void logged.push(entry), ...options });
   const crash = (): void => {
     alive = false;

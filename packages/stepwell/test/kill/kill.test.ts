@@ -157,7 +157,7 @@ async function readEvidence(
 ): Promise<Evidence> {
   const store = await openSqliteStore(files.database, { clock: () => 0 });
   const stories: Story[] = [];
-  for (const run of (await store.listRuns({ limit: 1_000 })).toReversed()) {
+  for (const run of (await store.listRuns({ limit: 1_000 })).runs.toReversed()) {
     stories.push({ run, history: await store.listHistory(run.rowId), memory: await store.loadMemory(run.rowId) });
   }
   await store.close();

@@ -103,11 +103,8 @@ export function enter(stage: Stage, fields: Pick<Run, "rowId" | "id" | "name"> &
   const run: Run = { ...RUN, versionId: fields.rowId, createdAtMs: stage.nowMs, ...fields };
   const { versionId, id, input, inputHash, actor, seed, parent, rowId } = run;
   const result = { kind: "inserted", atMs: stage.nowMs, rowId, claimed: true } as const;
-  keepFlush(
-    stage,
-    { kind: "insert_run", run: { versionId, id, input, inputHash, actor, seed, parent }, claimFor: 1, owner: null },
-    result,
-  );
+  const inserted = { versionId, id, input, inputHash, actor, seed, parent, timeoutMs: null };
+  keepFlush(stage, { kind: "insert_run", run: inserted, claimFor: 1, owner: null }, result);
   return {
     stage,
     run,
@@ -140,8 +137,10 @@ const RUN: Omit<Run, "rowId" | "id" | "name" | "versionId" | "createdAtMs"> = {
   parent: null,
   waitingFor: [],
   progress: null,
+  attributes: {},
   dueAtMs: null,
   endedAtMs: null,
+  deadlineAtMs: null,
 };
 
 /** Step code runs for 10 ms. */
@@ -197,7 +196,8 @@ export function settle(actor: Actor, fields: Partial<Checkpoint> & { key: string
   const standard = { kind: "step", outcome: "completed", value: text(`${key}#1`), attempt: 1 } as const;
   const checkpoint: Checkpoint = { ...standard, compensable: false, durationMs: 10, ...fields, seq: ++actor.seq };
   actor.checkpoints.push(checkpoint);
-  keepWrite(actor, { kind: "checkpoint", owner: actor.owner, checkpoint, consumes: consumed?.item ?? null });
+  const consumes = consumed?.item ?? null;
+  keepWrite(actor, { kind: "checkpoint", owner: actor.owner, checkpoint, consumes, clearsCrashes: false });
   const { kind, outcome, value, attempt, durationMs } = checkpoint;
   tell(actor, { kind: "step", step: kind, key, outcome, value, attempt, durationMs });
 }

@@ -32,6 +32,7 @@ async function setup(seed: string, weather: () => Weather, remote = false): Prom
     process: kernel.openProcess("disk"),
     tick: () => (order += 1),
     keep: (record: StoreRecord) => void records.push(record),
+    watching: new Set<never>(),
   };
   const caller = kernel.openProcess("caller");
   return { kernel, caller, real, records, store: openFaultyStore(disk, caller, dice.split("store")) };
@@ -50,7 +51,8 @@ async function outcomeOf(kernel: Kernel, promise: Promise<unknown>): Promise<str
 
 async function aStart(real: Store): Promise<Write> {
   const { versionId } = await real.ensureVersion({ namespace: "sim", name: "order", version: "1.0.0" });
-  const run = { versionId, id: "o-1", input: "null", inputHash: null, actor: "test", seed: 1, parent: null };
+  const who = { actor: "test", seed: 1, parent: null, timeoutMs: null };
+  const run = { versionId, id: "o-1", input: "null", inputHash: null, ...who };
   return { kind: "insert_run", run, claimFor: null, owner: null };
 }
 
@@ -64,14 +66,14 @@ describe("faulty store", () => {
     expect(records.map((record) => [record.kind, record.process, record.knownAt !== null])).toEqual([
       ["flush", "caller", true],
     ]);
-    expect(await real.listRuns({ limit: 10 })).toHaveLength(1);
+    expect((await real.listRuns({ limit: 10 })).runs).toHaveLength(1);
   });
 
   it("applies nothing when it says that it failed", async () => {
     for (const seed of SEEDS) {
       const { kernel, store, real, records } = await setup(seed, always({ failure: 1 }));
       expect(await outcomeOf(kernel, store.flush([await aStart(real)], 5))).toMatch(/^STORE_(FULL|BUSY)$/);
-      expect([await real.listRuns({ limit: 10 }), records]).toEqual([[], []]);
+      expect([(await real.listRuns({ limit: 10 })).runs, records]).toEqual([[], []]);
     }
   });
 
@@ -84,10 +86,10 @@ describe("faulty store", () => {
         const { kernel, store, real } = await setup(seed, () => weather(), remote);
         const start = await aStart(real);
         expect(await outcomeOf(kernel, store.flush([start], 5))).toBe("STORE_OUTCOME_UNKNOWN");
-        counts.add((await real.listRuns({ limit: 10 })).length);
+        counts.add((await real.listRuns({ limit: 10 })).runs.length);
         weather = always({});
         expect(await outcomeOf(kernel, store.flush([start], 5))).toBe("answered");
-        expect(await real.listRuns({ limit: 10 })).toHaveLength(1);
+        expect((await real.listRuns({ limit: 10 })).runs).toHaveLength(1);
       }
       expect(counts).toEqual(new Set([0, 1]));
     },
@@ -113,7 +115,7 @@ describe("faulty store", () => {
       const flushing = store.flush([await aStart(real)], 5);
       caller.crash();
       expect(await outcomeOf(kernel, flushing)).toBe("never");
-      arrived.add((await real.listRuns({ limit: 10 })).length);
+      arrived.add((await real.listRuns({ limit: 10 })).runs.length);
     }
     expect(arrived).toEqual(new Set([0, 1]));
   });
@@ -130,7 +132,7 @@ describe("faulty store", () => {
         5,
       );
       const versionIds = (await real.listVersions()).map((version) => version.versionId);
-      const claim = () => store.claimRuns({ workerId, versionIds, limit: 5, nowMs: 6 });
+      const claim = () => store.claimRuns({ workerId, suspects: false, versionIds, limit: 5, nowMs: 6 });
       weather = always({ unknown: 1 });
       expect(await outcomeOf(kernel, claim())).toBe("STORE_OUTCOME_UNKNOWN");
       weather = always({});

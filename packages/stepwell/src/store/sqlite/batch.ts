@@ -44,3 +44,8 @@ export function findLastHeld(batch: Batch, owner: Owner): StandingRow | null {
   if (row === undefined || row.fence !== owner.fence) return null;
   return row.worker_id === null || row.worker_id === owner.workerId ? row : null;
 }
+
+/** The answer by what an earlier submission left behind; `found` is false, null or undefined when there is nothing. */
+export function answerAgain(batch: Batch, found: unknown): WriteResult {
+  return found === false || found === null || found === undefined ? STALE : batch.stored;
+}

@@ -15,8 +15,13 @@ export type Statements = { readonly [Name in keyof typeof QUERIES]: StatementSyn
 /** An open database of the newest schema. */
 export type Connection = { readonly db: DatabaseSync; readonly sql: Statements };
 
-/** A claim whose commit is in doubt. */
-export type DoubtfulClaim = { readonly rowId: number; readonly workerId: number; readonly fence: number };
+/** A claim whose commit is in doubt; `suspect`: of a run on probation, which a claim of others must not bring. */
+export type DoubtfulClaim = {
+  readonly rowId: number;
+  readonly workerId: number;
+  readonly fence: number;
+  readonly suspect: boolean;
+};
 
 /** What lives as long as the store. */
 export type Session = {
@@ -37,18 +42,15 @@ export type Session = {
 /** Older ones can corrupt a database when two processes checkpoint at once (sqlite.org/wal.html#walresetbug). */
 export const SQLITE_VERSION_MIN = "3.51.3";
 
-/** How long opening waits for another process that migrates or recovers. Once open, waiting is asynchronous. */
-const OPEN_WAIT_MS = 1_000;
-
 /** Below this size the whole file is checked at open (2 ms per MiB), above it the edges of its tables. */
 const CHECK_PAGES_MAX = 1_024;
 
 /**
- * Open with the driver's settings that this store relies on. Foreign keys cost 0.2 us per inserted run (of 18 per run
+ * Open with the driver's settings that this store relies on. Its own wait for locks is off, see turn.ts. Foreign keys cost 0.2 us per inserted run (of 18 per run
  * of five steps, measured), and keep runs from pointing to versions of another file.
  */
 export function connectFile(path: string): DatabaseSync {
-  return new DatabaseSync(path, { timeout: OPEN_WAIT_MS, enableForeignKeyConstraints: true });
+  return new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: true });
 }
 
 /** The session's connection, opened again where it was dropped; ENGINE_CLOSED after close. */

@@ -25,7 +25,9 @@ import { isRowFault, toStoreError, unknownOutcome } from "./faults.ts";
 import { postItem } from "./inbox.ts";
 import { transact } from "./transaction.ts";
 import { applyTransition } from "./transition.ts";
-import { insertRun, saveAttempt, saveCheckpoint, saveNote, saveProgress, wakeRun } from "./write.ts";
+import { saveAttempt, saveBeat } from "./attempt.ts";
+import { saveAttributes } from "./attributes.ts";
+import { insertRun, saveCheckpoint, saveNote, saveProgress, wakeRun } from "./write.ts";
 
 /**
  * Apply `writes` in one transaction.
@@ -71,6 +73,10 @@ function applyWrite(batch: Batch, write: Write): WriteResult {
       return applyTransition(batch, write);
     case "attempt":
       return saveAttempt(batch, write);
+    case "beat":
+      return saveBeat(batch, write);
+    case "attributes":
+      return saveAttributes(batch, write);
     case "note":
       return saveNote(batch, write);
     case "progress":

@@ -19,6 +19,10 @@ ROLLBACK;
 -- name: beginRead
 BEGIN;
 
+-- name: readDataVersion
+-- Changes with every commit that another connection makes.
+PRAGMA data_version;
+
 -- name: savepoint
 SAVEPOINT one_write;
 
@@ -59,11 +63,11 @@ SELECT id FROM workers WHERE id = :workerId AND state = 'alive';
 -- name: insertRun
 INSERT INTO runs (
   workflow_id, version_id, public_id, state, worker_id, fence, due_at_ms,
-  input, input_hash, actor, seed, parent_id, parent_key, parent_awaits, created_at_ms
+  input, input_hash, actor, seed, parent_id, parent_key, parent_awaits, created_at_ms, deadline_at_ms
 )
 VALUES (
   :workflowId, :versionId, :publicId, :state, :workerId, :fence, :dueAtMs,
-  :input, :inputHash, :actor, :seed, :parentId, :parentKey, :parentAwaits, :nowMs
+  :input, :inputHash, :actor, :seed, :parentId, :parentKey, :parentAwaits, :nowMs, :deadlineAtMs
 )
 ON CONFLICT DO NOTHING;
 
@@ -77,8 +81,15 @@ WHERE workflows.namespace = :namespace AND workflows.name = :name AND runs.publi
 
 -- name: listDueRuns
 -- One version at a time: versions that nobody asks for cost nothing, however many runs they have.
+-- The terms on crashes are literal, so that the partial indexes apply; SUSPECT_CRASHES in model/run.ts is that number.
 SELECT id, due_at_ms FROM runs
-WHERE version_id = :versionId AND due_at_ms <= :nowMs
+WHERE version_id = :versionId AND due_at_ms <= :nowMs AND crashes < 2
+ORDER BY due_at_ms, id
+LIMIT :limit;
+
+-- name: listDueSuspects
+SELECT id, due_at_ms FROM runs
+WHERE version_id = :versionId AND due_at_ms <= :nowMs AND crashes >= 2
 ORDER BY due_at_ms, id
 LIMIT :limit;
 
@@ -96,7 +107,16 @@ SELECT * FROM runs WHERE id = :rowId;
 SELECT * FROM runs WHERE id = :rowId AND worker_id = :workerId AND fence = :fence;
 
 -- name: findNextDue
-SELECT min(due_at_ms) AS due_at_ms FROM runs WHERE version_id = :versionId AND due_at_ms IS NOT NULL;
+SELECT due_at_ms FROM runs
+WHERE version_id = :versionId AND due_at_ms IS NOT NULL AND crashes < 2
+ORDER BY due_at_ms
+LIMIT 1;
+
+-- name: findNextSuspect
+SELECT due_at_ms FROM runs
+WHERE version_id = :versionId AND due_at_ms IS NOT NULL AND crashes >= 2
+ORDER BY due_at_ms
+LIMIT 1;
 
 -- name: findStanding
 SELECT state, worker_id, fence, generation, inbox_seq, history_seq FROM runs WHERE id = :rowId;
@@ -107,7 +127,8 @@ WHERE run_id = :rowId AND generation = :generation
 ORDER BY seq;
 
 -- name: listAttempts
-SELECT key, kind, state, attempt, seq, error, due_at_ms, duration_ms FROM attempts
+SELECT key, kind, state, attempt, seq, error, due_at_ms, duration_ms, began_seq, began_at_ms, beat, beat_at_ms
+FROM attempts
 WHERE run_id = :rowId AND generation = :generation
 ORDER BY seq;
 
@@ -136,19 +157,40 @@ SELECT id, :key, generation, :seq, :kind, :outcome, :attempt, :compensable, :now
 FROM runs WHERE id = :rowId AND worker_id = :workerId AND fence = :fence
 ON CONFLICT DO NOTHING;
 
+-- name: clearCrashes
+UPDATE runs SET crashes = 0 WHERE id = :rowId AND worker_id = :workerId AND fence = :fence;
+
 -- name: findCheckpoint
 SELECT seq FROM steps WHERE run_id = :rowId AND key = :key AND generation = :generation;
 
 -- name: saveAttempt
+-- One that is running turns when it fails, and keeps its beginning.
 INSERT OR FAIL INTO attempts (
-  run_id, key, generation, attempt, seq, kind, state, due_at_ms, at_ms, duration_ms, error
+  run_id, key, generation, attempt, seq, kind, state, due_at_ms, at_ms, duration_ms,
+  began_seq, began_at_ms, began_fence, error
 )
-SELECT id, :key, generation, :attempt, :seq, :kind, :state, :dueAtMs, :nowMs, :durationMs, :error
+SELECT id, :key, generation, :attempt, :seq, :kind, :state, :dueAtMs, :nowMs, :durationMs,
+  :beganSeq, :beganAtMs, :beganFence, :error
 FROM runs WHERE id = :rowId AND worker_id = :workerId AND fence = :fence
-ON CONFLICT DO NOTHING;
+ON CONFLICT DO UPDATE
+SET state = excluded.state, seq = excluded.seq, due_at_ms = excluded.due_at_ms, at_ms = excluded.at_ms,
+    duration_ms = excluded.duration_ms, error = excluded.error
+WHERE attempts.state = 'running' AND excluded.state <> 'running';
+
+-- name: beginAttemptAgain
+-- Of an attempt that a crash cut off. Its last heartbeat stays: it tells how far the work had come.
+UPDATE attempts
+SET seq = :seq, at_ms = :nowMs, duration_ms = :durationMs,
+    began_seq = :beganSeq, began_at_ms = :beganAtMs, began_fence = :beganFence
+WHERE run_id = :rowId AND key = :key AND generation = :generation AND attempt = :attempt AND state = 'running';
+
+-- name: saveBeat
+UPDATE attempts SET beat = :value, beat_at_ms = :nowMs
+WHERE run_id = :rowId AND key = :key AND attempt = :attempt AND state = 'running'
+  AND generation = (SELECT generation FROM runs WHERE id = :rowId AND worker_id = :workerId AND fence = :fence);
 
 -- name: findAttempt
-SELECT seq FROM attempts
+SELECT state, seq, began_seq, began_at_ms, kind FROM attempts
 WHERE run_id = :rowId AND key = :key AND generation = :generation AND attempt = :attempt;
 
 -- name: saveNote
@@ -163,6 +205,18 @@ SELECT kind FROM notes WHERE run_id = :rowId AND seq = :seq;
 -- name: saveProgress
 UPDATE runs SET progress = :value
 WHERE id = :rowId AND worker_id = :workerId AND fence = :fence;
+
+-- name: findAttributes
+SELECT attributes FROM runs WHERE id = :rowId AND worker_id = :workerId AND fence = :fence;
+
+-- name: saveAttributes
+UPDATE runs SET attributes = :values WHERE id = :rowId AND worker_id = :workerId AND fence = :fence;
+
+-- name: insertAttribute
+INSERT INTO attributes (name, value, run_id) VALUES (:name, :value, :rowId) ON CONFLICT DO NOTHING;
+
+-- name: deleteAttribute
+DELETE FROM attributes WHERE name = :name AND value = :value AND run_id = :rowId;
 
 -- name: consumeItem
 UPDATE inbox SET consumed_seq = :consumedSeq
@@ -218,18 +272,18 @@ WHERE workflows.namespace = :namespace AND workflows.name = :name AND runs.publi
 
 -- name: wakeForItem
 -- Numbers the item and wakes in one go (S7). The owner of a running run learns of it from `inbox_seq`.
--- A paused run is woken by a cancel alone.
+-- A paused run, or one in quarantine, is woken by a cancel alone.
 UPDATE runs
 SET inbox_seq = inbox_seq + 1,
     state = CASE
       WHEN state = 'waiting' THEN 'pending'
-      WHEN state = 'paused' AND :kind = 'cancel' THEN iif(ending IS NULL, 'pending', 'compensating')
+      WHEN (state = 'paused' OR state = 'quarantined') AND :kind = 'cancel' THEN iif(ending IS NULL, 'pending', 'compensating')
       ELSE state
     END,
     waiting_for = CASE state WHEN 'waiting' THEN NULL ELSE waiting_for END,
     due_at_ms = CASE
       WHEN worker_id IS NULL AND (state = 'pending' OR state = 'waiting' OR state = 'compensating'
-        OR (state = 'paused' AND :kind = 'cancel'))
+        OR ((state = 'paused' OR state = 'quarantined') AND :kind = 'cancel'))
       THEN min(coalesce(due_at_ms, :nowMs), :nowMs)
     END
 WHERE id = :rowId AND ended_at_ms IS NULL
@@ -259,24 +313,75 @@ SET state = CASE state WHEN 'waiting' THEN 'pending' ELSE state END,
 WHERE id = :rowId AND fence = :fence AND worker_id IS NULL
   AND (state = 'pending' OR state = 'waiting' OR state = 'compensating');
 
+-- name: findNewestRow
+SELECT max(id) AS id FROM runs WHERE id < :beforeRowId;
+
 -- name: listRuns
+-- The two bounds say how far one call looks.
 SELECT * FROM runs
-WHERE (:workflowIds IS NULL OR workflow_id IN (SELECT value FROM json_each(:workflowIds)))
+WHERE id < :beforeRowId AND id >= :fromRowId
+  AND (:workflowIds IS NULL OR workflow_id IN (SELECT value FROM json_each(:workflowIds)))
   AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
+  AND created_at_ms >= :createdFromMs AND created_at_ms < :createdBeforeMs
 ORDER BY id DESC
 LIMIT :limit;
+
+-- name: countAttribute
+-- No further than asked.
+SELECT count(*) AS count, min(run_id) AS run_id FROM (
+  SELECT run_id FROM attributes
+  WHERE name = :name AND value = :value AND run_id < :beforeRowId
+  ORDER BY run_id DESC
+  LIMIT :limit
+);
+
+-- name: listRunsByAttribute
+-- Walks one attribute's runs, newest first, and looks up the others of each.
+SELECT runs.*
+FROM attributes CROSS JOIN runs ON runs.id = attributes.run_id
+WHERE attributes.name = :name AND attributes.value = :value
+  AND attributes.run_id < :beforeRowId AND attributes.run_id >= :fromRowId
+  AND (:workflowIds IS NULL OR runs.workflow_id IN (SELECT value FROM json_each(:workflowIds)))
+  AND (:states IS NULL OR runs.state IN (SELECT value FROM json_each(:states)))
+  AND runs.created_at_ms >= :createdFromMs AND runs.created_at_ms < :createdBeforeMs
+  AND NOT EXISTS (
+    SELECT 1 FROM json_each(:others) AS wanted
+    WHERE NOT EXISTS (
+      SELECT 1 FROM attributes AS other
+      WHERE other.name = wanted.key AND other.value = wanted.value AND other.run_id = runs.id
+    )
+  )
+ORDER BY attributes.run_id DESC
+LIMIT :limit;
+-- name: listEnded
+SELECT id, state, iif(state = 'completed', output, error) AS value
+FROM runs
+WHERE id IN (SELECT value FROM json_each(:rowIds)) AND ended_at_ms IS NOT NULL;
 
 -- name: listSteps
 SELECT key, kind, outcome, value, seq, attempt, at_ms, duration_ms FROM steps WHERE run_id = :rowId;
 
 -- name: listAllAttempts
-SELECT key, kind, state, attempt, seq, error, due_at_ms, at_ms, duration_ms FROM attempts WHERE run_id = :rowId;
+SELECT key, kind, state, attempt, seq, error, due_at_ms, at_ms, duration_ms, began_seq, began_at_ms
+FROM attempts WHERE run_id = :rowId;
 
 -- name: listItems
 SELECT seq, kind, name, payload, actor, at_ms, consumed_seq FROM inbox WHERE run_id = :rowId ORDER BY seq;
 
 -- name: listNotes
 SELECT seq, kind, value, at_ms FROM notes WHERE run_id = :rowId;
+
+-- name: listActiveSteps
+-- Under an older claim it began in a process that has died since.
+SELECT attempts.key, attempts.kind, attempts.attempt, began_at_ms, beat, beat_at_ms
+FROM runs JOIN attempts ON attempts.run_id = runs.id AND attempts.generation = runs.generation
+WHERE runs.id = :rowId AND runs.worker_id IS NOT NULL
+  AND attempts.state = 'running' AND attempts.began_fence = runs.fence
+  AND NOT EXISTS (
+    SELECT 1 FROM steps
+    WHERE steps.run_id = runs.id AND steps.key = attempts.key AND steps.generation = runs.generation
+  )
+ORDER BY attempts.seq;
 
 -- name: insertWorker
 INSERT INTO workers (name, host, boot_id, pid, pid_namespace, pid_started_at, lease_until_ms, started_at_ms)
@@ -298,10 +403,19 @@ SELECT id FROM workers WHERE id = :workerId AND state = 'dead';
 -- name: listHeldRuns
 SELECT id, inbox_seq FROM runs WHERE worker_id = :workerId;
 
+-- name: listRunsToFree
+SELECT id, crashes, error FROM runs WHERE worker_id = :workerId;
+
 -- name: freeRun
 UPDATE runs
 SET state = CASE state WHEN 'compensating' THEN state ELSE 'pending' END,
-    worker_id = NULL, due_at_ms = :nowMs, fence = fence + 1, crashes = crashes + 1, history_seq = :seq
+    worker_id = NULL, due_at_ms = :nowMs, fence = fence + 1, crashes = crashes + :died, history_seq = :seq
+WHERE id = :rowId AND worker_id = :workerId;
+
+-- name: quarantineRun
+UPDATE runs
+SET state = 'quarantined', error = :error,
+    worker_id = NULL, fence = fence + 1, crashes = crashes + 1, history_seq = :seq
 WHERE id = :rowId AND worker_id = :workerId;
 
 -- name: deleteWorker

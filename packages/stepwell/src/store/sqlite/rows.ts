@@ -3,8 +3,8 @@
  * have no prototype and snake_case names; neither passes this file.
  */
 import type { InboxItem } from "../../model/inbox.ts";
-import type { Run, RunState, Wait } from "../../model/run.ts";
-import type { Attempt, Checkpoint, StepKind, StepOutcome } from "../../model/step.ts";
+import type { Attributes, Run, RunState, Wait } from "../../model/run.ts";
+import type { ActiveStep, Attempt, Checkpoint, StepKind, StepOutcome } from "../../model/step.ts";
 import type { Version, WorkerRow } from "../store.ts";
 import type { QUERIES } from "./sql.generated.ts";
 
@@ -19,7 +19,7 @@ export type VersionRow = {
 
 /**
  * `SELECT * FROM runs`, as an array in the order of the table: with so many columns the driver's objects take 4 us more
- * (measured). Migrations append columns, so positions stay.
+ * (measured). Guards' columns come first and payloads last, so a migration that adds one builds the table anew.
  */
 export type RunRow = readonly [
   id: number,
@@ -36,6 +36,7 @@ export type RunRow = readonly [
   crashes: number,
   createdAtMs: number,
   endedAtMs: number | null,
+  deadlineAtMs: number | null,
   ending: "failed" | "cancelled" | null,
   seed: number,
   actor: string,
@@ -43,6 +44,7 @@ export type RunRow = readonly [
   parentId: number | null,
   parentKey: string | null,
   parentAwaits: number,
+  attributes: string | null,
   waitingFor: string | null,
   progress: string | null,
   error: string | null,
@@ -57,6 +59,7 @@ export const RUN_QUERIES = [
   "findRunByPublicId",
   "findHeldRun",
   "listRuns",
+  "listRunsByAttribute",
 ] as const satisfies readonly (keyof typeof QUERIES)[];
 
 /** What decides whether a write may pass. */
@@ -81,17 +84,26 @@ export type StepRow = {
   readonly duration_ms: number;
 };
 
-/** A row of `attempts`. */
+/** A row of `attempts`; `at_ms` is read for the history alone, heartbeats for a replay. */
 export type AttemptRow = {
   readonly key: string;
   readonly kind: StepKind;
-  readonly state: "failed" | "waiting";
+  readonly state: Attempt["state"];
   readonly attempt: number;
   readonly seq: number;
   readonly error: string | null;
   readonly due_at_ms: number | null;
   readonly at_ms: number;
   readonly duration_ms: number;
+  readonly began_seq: number | null;
+  readonly began_at_ms: number | null;
+  readonly beat: string | null;
+  readonly beat_at_ms: number | null;
+};
+
+/** What listActiveSteps answers with. */
+export type ActiveStepRow = Pick<AttemptRow, "key" | "kind" | "attempt" | "beat" | "beat_at_ms"> & {
+  readonly began_at_ms: number;
 };
 
 /** A row of `inbox`. */
@@ -126,8 +138,8 @@ export function toVersion(row: VersionRow): Version {
 /** A run; `getVersion` finds the row of its version. */
 export function toRun(row: RunRow, getVersion: (versionId: number) => VersionRow): Run {
   const [rowId, workerId, fence, generation, inboxSeq, state, dueAtMs, , versionId, id, historySeq, ...rest] = row;
-  const [crashes, createdAtMs, endedAtMs, ending, seed, actor, inputHash, parentId, parentKey, ...last] = rest;
-  const [parentAwaits, waitingFor, progress, error, output, input] = last;
+  const [crashes, createdAtMs, endedAtMs, deadlineAtMs, ending, seed, actor, inputHash, ...last] = rest;
+  const [parentId, parentKey, parentAwaits, attributes, waitingFor, progress, error, output, input] = last;
   const { namespace, name, version } = getVersion(versionId);
   return {
     namespace,
@@ -154,10 +166,20 @@ export function toRun(row: RunRow, getVersion: (versionId: number) => VersionRow
       parentId === null || parentKey === null ? null : { rowId: parentId, key: parentKey, awaited: parentAwaits === 1 },
     waitingFor: waitingFor === null ? [] : (JSON.parse(waitingFor) as Wait[]),
     progress,
+    attributes: toAttributes(attributes),
     createdAtMs,
     dueAtMs,
     endedAtMs,
+    deadlineAtMs,
   };
+}
+
+/** Of a run that has none. */
+const NO_ATTRIBUTES: Attributes = Object.freeze({});
+
+/** The attributes of a run, from their text. */
+export function toAttributes(text: string | null): Attributes {
+  return text === null ? NO_ATTRIBUTES : (JSON.parse(text) as Attributes);
 }
 
 /** A checkpoint. */
@@ -174,7 +196,7 @@ export function toCheckpoint(row: StepRow): Checkpoint {
   };
 }
 
-/** A failed attempt or the beginning of a wait. */
+/** An attempt or the beginning of a wait. */
 export function toAttempt(row: AttemptRow): Attempt {
   return {
     key: row.key,
@@ -185,6 +207,22 @@ export function toAttempt(row: AttemptRow): Attempt {
     error: row.error,
     dueAtMs: row.due_at_ms,
     durationMs: row.duration_ms,
+    beganSeq: row.began_seq,
+    beganAtMs: row.began_at_ms,
+    beat: row.beat,
+    beatAtMs: row.beat_at_ms,
+  };
+}
+
+/** A step that is running. */
+export function toActiveStep(row: ActiveStepRow): ActiveStep {
+  return {
+    key: row.key,
+    kind: row.kind,
+    attempt: row.attempt,
+    beganAtMs: row.began_at_ms,
+    beat: row.beat,
+    beatAtMs: row.beat_at_ms,
   };
 }
 

@@ -1,9 +1,9 @@
 /**
- * Run: reading runs by name, in lists, and with all that they remember.
+ * Run: reading a run by name, and with all that it remembers.
  */
 import { StepwellError } from "../../model/errors.ts";
 import type { Run } from "../../model/run.ts";
-import type { Memory, RunFilter, RunRef } from "../store.ts";
+import type { Memory, RunRef } from "../store.ts";
 import { type Connection, connected, type Session } from "./connection.ts";
 import {
   type AttemptRow,
@@ -15,41 +15,13 @@ import {
   toItem,
 } from "./rows.ts";
 import { readSnapshot } from "./transaction.ts";
-import { listVersions, runOf } from "./version.ts";
-
-/** Rows of one page at most (P11). */
-export const LIST_RUNS_MAX = 1_000;
+import { runOf } from "./version.ts";
 
 /** The newest state of a run; null when there is none of that name. */
 export function findRun(session: Session, { namespace, name, id }: RunRef): Run | null {
   const connection = connected(session);
   const row = connection.sql.findRun.get(namespace, name, id);
   return row === undefined ? null : runOf(session, connection, row);
-}
-
-/** Newest first. OPTION_INVALID for a limit outside 1 to LIST_RUNS_MAX. */
-export function listRuns(session: Session, filter: RunFilter): readonly Run[] {
-  const { limit, states } = filter;
-  if (!Number.isInteger(limit) || limit < 1 || limit > LIST_RUNS_MAX) {
-    throw new StepwellError("OPTION_INVALID", `limit must be a whole number from 1 to ${LIST_RUNS_MAX}, got ${limit}`);
-  }
-  const connection = connected(session);
-  const workflowIds = listWorkflowIds(session, filter);
-  const filtered = states === undefined ? null : JSON.stringify(states);
-  const rows = connection.sql.listRuns.all(workflowIds, workflowIds, filtered, filtered, limit);
-  return rows.map((row) => runOf(session, connection, row));
-}
-
-/** JSON array, read in SQL so that a long list is no problem; null: all. */
-function listWorkflowIds(session: Session, { namespace, name }: RunFilter): string | null {
-  if (namespace === undefined && name === undefined) return null;
-  const ids = new Set<number>();
-  listVersions(session);
-  for (const version of session.versions.values()) {
-    const fits = (namespace ?? version.namespace) === version.namespace && (name ?? version.name) === version.name;
-    if (fits) ids.add(version.workflow_id);
-  }
-  return JSON.stringify([...ids]);
 }
 
 /** What a replay needs, of the run's present generation; RUN_NOT_FOUND when there is no such row. */

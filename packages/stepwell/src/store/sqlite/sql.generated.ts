@@ -11,6 +11,8 @@ export const QUERIES = {
   /** () */
   beginRead: `BEGIN`,
   /** () */
+  readDataVersion: `PRAGMA data_version`,
+  /** () */
   savepoint: `SAVEPOINT one_write`,
   /** () */
   releaseSavepoint: `RELEASE one_write`,
@@ -38,14 +40,14 @@ FROM versions JOIN workflows ON workflows.id = versions.workflow_id
 ORDER BY versions.id`,
   /** (workerId) */
   findLivingWorker: `SELECT id FROM workers WHERE id = ? AND state = 'alive'`,
-  /** (workflowId, versionId, publicId, state, workerId, fence, dueAtMs, input, inputHash, actor, seed, parentId, parentKey, parentAwaits, nowMs) */
+  /** (workflowId, versionId, publicId, state, workerId, fence, dueAtMs, input, inputHash, actor, seed, parentId, parentKey, parentAwaits, nowMs, deadlineAtMs) */
   insertRun: `INSERT INTO runs (
   workflow_id, version_id, public_id, state, worker_id, fence, due_at_ms,
-  input, input_hash, actor, seed, parent_id, parent_key, parent_awaits, created_at_ms
+  input, input_hash, actor, seed, parent_id, parent_key, parent_awaits, created_at_ms, deadline_at_ms
 )
 VALUES (
   ?, ?, ?, ?, ?, ?, ?,
-  ?, ?, ?, ?, ?, ?, ?, ?
+  ?, ?, ?, ?, ?, ?, ?, ?, ?
 )
 ON CONFLICT DO NOTHING`,
   /** (workflowId, publicId) */
@@ -56,7 +58,12 @@ FROM workflows JOIN runs ON runs.workflow_id = workflows.id
 WHERE workflows.namespace = ? AND workflows.name = ? AND runs.public_id = ?`,
   /** (versionId, nowMs, limit) */
   listDueRuns: `SELECT id, due_at_ms FROM runs
-WHERE version_id = ? AND due_at_ms <= ?
+WHERE version_id = ? AND due_at_ms <= ? AND crashes < 2
+ORDER BY due_at_ms, id
+LIMIT ?`,
+  /** (versionId, nowMs, limit) */
+  listDueSuspects: `SELECT id, due_at_ms FROM runs
+WHERE version_id = ? AND due_at_ms <= ? AND crashes >= 2
 ORDER BY due_at_ms, id
 LIMIT ?`,
   /** (workerId, rowId) */
@@ -69,7 +76,15 @@ WHERE id = ?`,
   /** (rowId, workerId, fence) */
   findHeldRun: `SELECT * FROM runs WHERE id = ? AND worker_id = ? AND fence = ?`,
   /** (versionId) */
-  findNextDue: `SELECT min(due_at_ms) AS due_at_ms FROM runs WHERE version_id = ? AND due_at_ms IS NOT NULL`,
+  findNextDue: `SELECT due_at_ms FROM runs
+WHERE version_id = ? AND due_at_ms IS NOT NULL AND crashes < 2
+ORDER BY due_at_ms
+LIMIT 1`,
+  /** (versionId) */
+  findNextSuspect: `SELECT due_at_ms FROM runs
+WHERE version_id = ? AND due_at_ms IS NOT NULL AND crashes >= 2
+ORDER BY due_at_ms
+LIMIT 1`,
   /** (rowId) */
   findStanding: `SELECT state, worker_id, fence, generation, inbox_seq, history_seq FROM runs WHERE id = ?`,
   /** (rowId, generation) */
@@ -77,7 +92,8 @@ WHERE id = ?`,
 WHERE run_id = ? AND generation = ?
 ORDER BY seq`,
   /** (rowId, generation) */
-  listAttempts: `SELECT key, kind, state, attempt, seq, error, due_at_ms, duration_ms FROM attempts
+  listAttempts: `SELECT key, kind, state, attempt, seq, error, due_at_ms, duration_ms, began_seq, began_at_ms, beat, beat_at_ms
+FROM attempts
 WHERE run_id = ? AND generation = ?
 ORDER BY seq`,
   /** (rowId, afterSeq) */
@@ -99,17 +115,33 @@ FROM runs WHERE id = ?`,
 SELECT id, ?, generation, ?, ?, ?, ?, ?, ?, ?, ?
 FROM runs WHERE id = ? AND worker_id = ? AND fence = ?
 ON CONFLICT DO NOTHING`,
+  /** (rowId, workerId, fence) */
+  clearCrashes: `UPDATE runs SET crashes = 0 WHERE id = ? AND worker_id = ? AND fence = ?`,
   /** (rowId, key, generation) */
   findCheckpoint: `SELECT seq FROM steps WHERE run_id = ? AND key = ? AND generation = ?`,
-  /** (key, attempt, seq, kind, state, dueAtMs, nowMs, durationMs, error, rowId, workerId, fence) */
+  /** (key, attempt, seq, kind, state, dueAtMs, nowMs, durationMs, beganSeq, beganAtMs, beganFence, error, rowId, workerId, fence) */
   saveAttempt: `INSERT OR FAIL INTO attempts (
-  run_id, key, generation, attempt, seq, kind, state, due_at_ms, at_ms, duration_ms, error
+  run_id, key, generation, attempt, seq, kind, state, due_at_ms, at_ms, duration_ms,
+  began_seq, began_at_ms, began_fence, error
 )
-SELECT id, ?, generation, ?, ?, ?, ?, ?, ?, ?, ?
+SELECT id, ?, generation, ?, ?, ?, ?, ?, ?, ?,
+  ?, ?, ?, ?
 FROM runs WHERE id = ? AND worker_id = ? AND fence = ?
-ON CONFLICT DO NOTHING`,
+ON CONFLICT DO UPDATE
+SET state = excluded.state, seq = excluded.seq, due_at_ms = excluded.due_at_ms, at_ms = excluded.at_ms,
+    duration_ms = excluded.duration_ms, error = excluded.error
+WHERE attempts.state = 'running' AND excluded.state <> 'running'`,
+  /** (seq, nowMs, durationMs, beganSeq, beganAtMs, beganFence, rowId, key, generation, attempt) */
+  beginAttemptAgain: `UPDATE attempts
+SET seq = ?, at_ms = ?, duration_ms = ?,
+    began_seq = ?, began_at_ms = ?, began_fence = ?
+WHERE run_id = ? AND key = ? AND generation = ? AND attempt = ? AND state = 'running'`,
+  /** (value, nowMs, rowId, key, attempt, rowId, workerId, fence) */
+  saveBeat: `UPDATE attempts SET beat = ?, beat_at_ms = ?
+WHERE run_id = ? AND key = ? AND attempt = ? AND state = 'running'
+  AND generation = (SELECT generation FROM runs WHERE id = ? AND worker_id = ? AND fence = ?)`,
   /** (rowId, key, generation, attempt) */
-  findAttempt: `SELECT seq FROM attempts
+  findAttempt: `SELECT state, seq, began_seq, began_at_ms, kind FROM attempts
 WHERE run_id = ? AND key = ? AND generation = ? AND attempt = ?`,
   /** (seq, kind, nowMs, value, rowId, workerId, fence) */
   saveNote: `INSERT OR FAIL INTO notes (run_id, seq, kind, at_ms, value)
@@ -121,6 +153,14 @@ ON CONFLICT DO NOTHING`,
   /** (value, rowId, workerId, fence) */
   saveProgress: `UPDATE runs SET progress = ?
 WHERE id = ? AND worker_id = ? AND fence = ?`,
+  /** (rowId, workerId, fence) */
+  findAttributes: `SELECT attributes FROM runs WHERE id = ? AND worker_id = ? AND fence = ?`,
+  /** (values, rowId, workerId, fence) */
+  saveAttributes: `UPDATE runs SET attributes = ? WHERE id = ? AND worker_id = ? AND fence = ?`,
+  /** (name, value, rowId) */
+  insertAttribute: `INSERT INTO attributes (name, value, run_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
+  /** (name, value, rowId) */
+  deleteAttribute: `DELETE FROM attributes WHERE name = ? AND value = ? AND run_id = ?`,
   /** (consumedSeq, rowId, seq) */
   consumeItem: `UPDATE inbox SET consumed_seq = ?
 WHERE run_id = ? AND seq = ? AND consumed_seq IS NULL`,
@@ -165,13 +205,13 @@ WHERE workflows.namespace = ? AND workflows.name = ? AND runs.public_id = ?`,
 SET inbox_seq = inbox_seq + 1,
     state = CASE
       WHEN state = 'waiting' THEN 'pending'
-      WHEN state = 'paused' AND ? = 'cancel' THEN iif(ending IS NULL, 'pending', 'compensating')
+      WHEN (state = 'paused' OR state = 'quarantined') AND ? = 'cancel' THEN iif(ending IS NULL, 'pending', 'compensating')
       ELSE state
     END,
     waiting_for = CASE state WHEN 'waiting' THEN NULL ELSE waiting_for END,
     due_at_ms = CASE
       WHEN worker_id IS NULL AND (state = 'pending' OR state = 'waiting' OR state = 'compensating'
-        OR (state = 'paused' AND ? = 'cancel'))
+        OR ((state = 'paused' OR state = 'quarantined') AND ? = 'cancel'))
       THEN min(coalesce(due_at_ms, ?), ?)
     END
 WHERE id = ? AND ended_at_ms IS NULL
@@ -195,20 +235,63 @@ SET state = CASE state WHEN 'waiting' THEN 'pending' ELSE state END,
     due_at_ms = min(coalesce(due_at_ms, ?), ?)
 WHERE id = ? AND fence = ? AND worker_id IS NULL
   AND (state = 'pending' OR state = 'waiting' OR state = 'compensating')`,
-  /** (workflowIds, workflowIds, states, states, limit) */
+  /** (beforeRowId) */
+  findNewestRow: `SELECT max(id) AS id FROM runs WHERE id < ?`,
+  /** (beforeRowId, fromRowId, workflowIds, workflowIds, states, states, createdFromMs, createdBeforeMs, limit) */
   listRuns: `SELECT * FROM runs
-WHERE (? IS NULL OR workflow_id IN (SELECT value FROM json_each(?)))
+WHERE id < ? AND id >= ?
+  AND (? IS NULL OR workflow_id IN (SELECT value FROM json_each(?)))
   AND (? IS NULL OR state IN (SELECT value FROM json_each(?)))
+  AND created_at_ms >= ? AND created_at_ms < ?
 ORDER BY id DESC
 LIMIT ?`,
+  /** (name, value, beforeRowId, limit) */
+  countAttribute: `SELECT count(*) AS count, min(run_id) AS run_id FROM (
+  SELECT run_id FROM attributes
+  WHERE name = ? AND value = ? AND run_id < ?
+  ORDER BY run_id DESC
+  LIMIT ?
+)`,
+  /** (name, value, beforeRowId, fromRowId, workflowIds, workflowIds, states, states, createdFromMs, createdBeforeMs, others, limit) */
+  listRunsByAttribute: `SELECT runs.*
+FROM attributes CROSS JOIN runs ON runs.id = attributes.run_id
+WHERE attributes.name = ? AND attributes.value = ?
+  AND attributes.run_id < ? AND attributes.run_id >= ?
+  AND (? IS NULL OR runs.workflow_id IN (SELECT value FROM json_each(?)))
+  AND (? IS NULL OR runs.state IN (SELECT value FROM json_each(?)))
+  AND runs.created_at_ms >= ? AND runs.created_at_ms < ?
+  AND NOT EXISTS (
+    SELECT 1 FROM json_each(?) AS wanted
+    WHERE NOT EXISTS (
+      SELECT 1 FROM attributes AS other
+      WHERE other.name = wanted.key AND other.value = wanted.value AND other.run_id = runs.id
+    )
+  )
+ORDER BY attributes.run_id DESC
+LIMIT ?`,
+  /** (rowIds) */
+  listEnded: `SELECT id, state, iif(state = 'completed', output, error) AS value
+FROM runs
+WHERE id IN (SELECT value FROM json_each(?)) AND ended_at_ms IS NOT NULL`,
   /** (rowId) */
   listSteps: `SELECT key, kind, outcome, value, seq, attempt, at_ms, duration_ms FROM steps WHERE run_id = ?`,
   /** (rowId) */
-  listAllAttempts: `SELECT key, kind, state, attempt, seq, error, due_at_ms, at_ms, duration_ms FROM attempts WHERE run_id = ?`,
+  listAllAttempts: `SELECT key, kind, state, attempt, seq, error, due_at_ms, at_ms, duration_ms, began_seq, began_at_ms
+FROM attempts WHERE run_id = ?`,
   /** (rowId) */
   listItems: `SELECT seq, kind, name, payload, actor, at_ms, consumed_seq FROM inbox WHERE run_id = ? ORDER BY seq`,
   /** (rowId) */
   listNotes: `SELECT seq, kind, value, at_ms FROM notes WHERE run_id = ?`,
+  /** (rowId) */
+  listActiveSteps: `SELECT attempts.key, attempts.kind, attempts.attempt, began_at_ms, beat, beat_at_ms
+FROM runs JOIN attempts ON attempts.run_id = runs.id AND attempts.generation = runs.generation
+WHERE runs.id = ? AND runs.worker_id IS NOT NULL
+  AND attempts.state = 'running' AND attempts.began_fence = runs.fence
+  AND NOT EXISTS (
+    SELECT 1 FROM steps
+    WHERE steps.run_id = runs.id AND steps.key = attempts.key AND steps.generation = runs.generation
+  )
+ORDER BY attempts.seq`,
   /** (name, host, bootId, pid, pidNamespace, pidStartedAt, leaseUntilMs, nowMs) */
   insertWorker: `INSERT INTO workers (name, host, boot_id, pid, pid_namespace, pid_started_at, lease_until_ms, started_at_ms)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -223,10 +306,17 @@ WHERE id = ? AND state = 'alive' AND (? OR lease_until_ms <= ?)`,
   findDeadWorker: `SELECT id FROM workers WHERE id = ? AND state = 'dead'`,
   /** (workerId) */
   listHeldRuns: `SELECT id, inbox_seq FROM runs WHERE worker_id = ?`,
-  /** (nowMs, seq, rowId, workerId) */
+  /** (workerId) */
+  listRunsToFree: `SELECT id, crashes, error FROM runs WHERE worker_id = ?`,
+  /** (nowMs, died, seq, rowId, workerId) */
   freeRun: `UPDATE runs
 SET state = CASE state WHEN 'compensating' THEN state ELSE 'pending' END,
-    worker_id = NULL, due_at_ms = ?, fence = fence + 1, crashes = crashes + 1, history_seq = ?
+    worker_id = NULL, due_at_ms = ?, fence = fence + 1, crashes = crashes + ?, history_seq = ?
+WHERE id = ? AND worker_id = ?`,
+  /** (error, seq, rowId, workerId) */
+  quarantineRun: `UPDATE runs
+SET state = 'quarantined', error = ?,
+    worker_id = NULL, fence = fence + 1, crashes = crashes + 1, history_seq = ?
 WHERE id = ? AND worker_id = ?`,
   /** (workerId) */
   deleteWorker: `DELETE FROM workers
@@ -385,6 +475,121 @@ CREATE TABLE notes (
   at_ms   INTEGER NOT NULL,
   value   TEXT    NOT NULL,
   PRIMARY KEY (run_id, seq)
+) STRICT, WITHOUT ROWID;`,
+  },
+  {
+    number: 2,
+    name: "0002-probation",
+    sql: `-- 0002 attempts that are still running, deadlines, search attributes, probation.
+--
+-- \`runs\` and \`attempts\` are built anew, because their CHECKs change and SQLite cannot
+-- alter those. No table refers to either by a foreign key.
+
+CREATE TABLE runs_new (
+  id              INTEGER NOT NULL PRIMARY KEY,
+  worker_id       INTEGER,
+  fence           INTEGER NOT NULL DEFAULT 0,
+  generation      INTEGER NOT NULL DEFAULT 1,
+  inbox_seq       INTEGER NOT NULL DEFAULT 0,
+  state           TEXT    NOT NULL CHECK (state = 'running' OR state = 'completed' OR state = 'pending'
+                                       OR state = 'waiting' OR state = 'paused' OR state = 'compensating'
+                                       OR state = 'failed' OR state = 'cancelled' OR state = 'quarantined'),
+  due_at_ms       INTEGER,            -- unowned and not ended: when it may next be claimed; null: not by time alone
+  workflow_id     INTEGER NOT NULL REFERENCES workflows (id),
+  version_id      INTEGER NOT NULL REFERENCES versions (id),
+  public_id       TEXT    NOT NULL,
+  history_seq     INTEGER NOT NULL DEFAULT 1,
+  crashes         INTEGER NOT NULL DEFAULT 0,  -- since the last checkpoint
+  created_at_ms   INTEGER NOT NULL,
+  ended_at_ms     INTEGER,
+  deadline_at_ms  INTEGER,
+  ending          TEXT    CHECK (ending = 'failed' OR ending = 'cancelled'),
+  seed            INTEGER NOT NULL,
+  actor           TEXT    NOT NULL,
+  input_hash      TEXT,
+  parent_id       INTEGER,
+  parent_key      TEXT,
+  parent_awaits   INTEGER NOT NULL DEFAULT 0 CHECK (parent_awaits = 0 OR parent_awaits = 1),
+  attributes      TEXT,               -- JSON object; each entry stands in the table of that name, too
+  waiting_for     TEXT,               -- JSON array of Wait
+  progress        TEXT,
+  error           TEXT,
+  output          TEXT,
+  input           TEXT    NOT NULL,
+  UNIQUE (workflow_id, public_id),
+  CHECK (state <> 'running' OR worker_id IS NOT NULL),
+  CHECK (worker_id IS NULL OR state = 'running' OR state = 'compensating'),
+  CHECK (worker_id IS NULL OR due_at_ms IS NULL),
+  CHECK (due_at_ms IS NULL OR state = 'pending' OR state = 'waiting' OR state = 'compensating'),
+  CHECK (state <> 'compensating' OR ending IS NOT NULL),
+  -- A pause and a quarantine keep what the compensation was to end as.
+  CHECK (ending IS NULL OR state = 'compensating' OR state = 'paused' OR state = 'quarantined'),
+  CHECK ((ended_at_ms IS NOT NULL) = (state = 'completed' OR state = 'failed' OR state = 'cancelled')),
+  CHECK (output IS NULL OR state = 'completed')
+) STRICT;
+
+INSERT INTO runs_new (
+  id, worker_id, fence, generation, inbox_seq, state, due_at_ms, workflow_id, version_id, public_id, history_seq,
+  crashes, created_at_ms, ended_at_ms, ending, seed, actor, input_hash, parent_id, parent_key, parent_awaits,
+  waiting_for, progress, error, output, input
+)
+SELECT
+  id, worker_id, fence, generation, inbox_seq, state, due_at_ms, workflow_id, version_id, public_id, history_seq,
+  crashes, created_at_ms, ended_at_ms, ending, seed, actor, input_hash, parent_id, parent_key, parent_awaits,
+  waiting_for, progress, error, output, input
+FROM runs ORDER BY id;
+
+DROP TABLE runs;
+ALTER TABLE runs_new RENAME TO runs;
+
+-- A claim walks one version's part of this index from its left end and stops at \`limit\`.
+-- Those on probation stand in an index of their own, so that they are never in its way.
+CREATE INDEX runs_due ON runs (version_id, due_at_ms) WHERE due_at_ms IS NOT NULL AND crashes < 2;
+CREATE INDEX runs_suspect ON runs (version_id, due_at_ms) WHERE due_at_ms IS NOT NULL AND crashes >= 2;
+
+-- What a deploy may have cured.
+CREATE INDEX runs_paused ON runs (version_id) WHERE state = 'paused';
+
+-- A takeover finds what a dead worker held.
+CREATE INDEX runs_owned ON runs (worker_id) WHERE worker_id IS NOT NULL;
+
+-- Failed attempts with their next due time, attempts that run for long, and the beginnings of waits.
+CREATE TABLE attempts_new (
+  run_id       INTEGER NOT NULL,
+  key          TEXT    NOT NULL,
+  generation   INTEGER NOT NULL,
+  attempt      INTEGER NOT NULL,
+  seq          INTEGER NOT NULL,
+  kind         TEXT    NOT NULL,
+  state        TEXT    NOT NULL CHECK (state = 'failed' OR state = 'waiting' OR state = 'running'),
+  due_at_ms    INTEGER,
+  at_ms        INTEGER NOT NULL,
+  duration_ms  INTEGER NOT NULL,
+  began_seq    INTEGER,               -- null: its beginning was never told
+  began_at_ms  INTEGER,
+  began_fence  INTEGER,               -- under which claim; an older one's code is not running any more
+  beat_at_ms   INTEGER,
+  beat         TEXT,
+  error        TEXT,
+  PRIMARY KEY (run_id, key, generation, attempt),
+  CHECK (state <> 'running' OR (began_seq IS NOT NULL AND began_at_ms IS NOT NULL AND began_fence IS NOT NULL)),
+  CHECK (due_at_ms IS NULL OR state <> 'running')
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO attempts_new (
+  run_id, key, generation, attempt, seq, kind, state, due_at_ms, at_ms, duration_ms, error
+)
+SELECT run_id, key, generation, attempt, seq, kind, state, due_at_ms, at_ms, duration_ms, error FROM attempts;
+
+DROP TABLE attempts;
+ALTER TABLE attempts_new RENAME TO attempts;
+
+-- Search attributes. \`value\` is JSON, so that 1 and "1" are two values.
+CREATE TABLE attributes (
+  name    TEXT    NOT NULL,
+  value   TEXT    NOT NULL,
+  run_id  INTEGER NOT NULL,
+  PRIMARY KEY (name, value, run_id)
 ) STRICT, WITHOUT ROWID;`,
   },
 ] as const;

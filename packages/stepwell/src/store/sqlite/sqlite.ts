@@ -2,21 +2,26 @@
  * The SQLite store: state in one file, or in memory.
  *
  * This file only wires: each function of the port stands in the file of its noun.
- * Calls are synchronous inside, so no two of them interleave. Locks of other
- * processes are never waited for: STORE_BUSY is thrown before anything is written.
+ * Calls are synchronous inside, so no two of them interleave. Whether other processes
+ * hold the file is found out before anything is written, and waited for in turn.ts.
  */
 import type { DatabaseSync } from "node:sqlite";
 import { StepwellError } from "../../model/errors.ts";
 import { checkKeys } from "../../model/options.ts";
 import type { NowMs, Store } from "../store.ts";
-import { claimRuns, nextDueInMs, resumePaused } from "./claim.ts";
+import { listActiveSteps } from "./attempt.ts";
+import { claimRuns, nextDue, resumePaused } from "./claim.ts";
 import { closeSession, connected, connectFile, type Session } from "./connection.ts";
+import { listEnded } from "./ended.ts";
 import { toStoreError } from "./faults.ts";
 import { flush } from "./flush.ts";
 import { listHistory } from "./history.ts";
 import { listInbox } from "./inbox.ts";
-import { findRun, listRuns, loadMemory } from "./run.ts";
+import { listRuns } from "./list.ts";
+import { findRun, loadMemory } from "./run.ts";
+import { openTurn, type Pace, type Turn } from "./turn.ts";
 import { ensureVersion, listVersions } from "./version.ts";
+import { openWatch } from "./watch.ts";
 import {
   buryWorker,
   listHeldRuns,
@@ -31,6 +36,8 @@ import {
 export type SqliteOptions = {
   /** Epoch milliseconds, for calls whose `nowMs` is null; without it such a call throws OPTION_INVALID. */
   readonly clock?: () => number;
+  /** What waiting goes by; without it a locked file answers STORE_BUSY at once, and changes by others go unnoticed. */
+  readonly pace?: Pace;
   /** Opens the database; tests hand in one that fails when told. */
   readonly connect?: (path: string) => DatabaseSync;
 };
@@ -42,7 +49,7 @@ export type SqliteOptions = {
  * @throws STORE_NEWER, STORE_CORRUPT, STORE_READ_ONLY, STORE_FULL, STORE_BUSY or STORE_FAILED, naming path and cure
  */
 export async function openSqliteStore(path: string, options: SqliteOptions = {}): Promise<Store> {
-  checkKeys("options of openSqliteStore", options, ["clock", "connect"]);
+  checkKeys("options of openSqliteStore", options, ["clock", "pace", "connect"]);
   if (path === "") {
     throw new StepwellError("OPTION_INVALID", 'the path of a SQLite store is empty; ":memory:" is in memory');
   }
@@ -56,34 +63,43 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
     doubtfulClaims: [],
     versions: new Map(),
   };
-  coded(session, () => connected(session));
-  return toStore(session);
+  const turn = openTurn(path, options.pace ?? null);
+  await turn.read(() => coded(session, () => connected(session)));
+  return toStore(session, turn, options.pace ?? null);
 }
 
-function toStore(session: Session): Store {
-  const call = async <T>(work: () => T): Promise<T> => coded(session, work);
+function toStore(session: Session, turn: Turn, pace: Pace | null): Store {
+  const read = <T>(work: () => T): Promise<T> => turn.read(() => coded(session, work));
+  const write = <T>(work: () => T): Promise<T> => turn.write(() => coded(session, work));
+  const { watch, stop } = openWatch(session, pace, turn);
   const now = (nowMs: NowMs): number => resolveNow(session, nowMs);
   return {
     kind: "sqlite",
-    ensureVersion: (identity) => call(() => ensureVersion(session, identity)),
-    listVersions: () => call(() => listVersions(session)),
-    flush: (writes, nowMs) => call(() => flush(session, writes, now(nowMs))),
-    claimRuns: (by) => call(() => claimRuns(session, { ...by, nowMs: now(by.nowMs) })),
-    resumePaused: (versionIds, nowMs) => call(() => resumePaused(session, versionIds, now(nowMs))),
-    nextDueInMs: (versionIds, nowMs) => call(() => nextDueInMs(session, versionIds, now(nowMs))),
-    listHeldRuns: (workerId) => call(() => listHeldRuns(session, workerId)),
-    loadMemory: (rowId) => call(() => loadMemory(session, rowId)),
-    listInbox: (rowId, afterSeq) => call(() => listInbox(session, rowId, afterSeq)),
-    findRun: (ref) => call(() => findRun(session, ref)),
-    listRuns: (filter) => call(() => listRuns(session, filter)),
-    listHistory: (rowId) => call(() => listHistory(session, rowId)),
-    registerWorker: (worker, leaseMs, nowMs) => call(() => registerWorker(session, worker, leaseMs, now(nowMs))),
-    renewWorker: (workerId, leaseMs, nowMs) => call(() => renewWorker(session, workerId, leaseMs, now(nowMs))),
-    listWorkers: () => call(() => listWorkers(session)),
-    buryWorker: (workerId, gone, nowMs) => call(() => buryWorker(session, workerId, gone, now(nowMs))),
-    releaseRuns: (workerId, nowMs) => call(() => releaseRuns(session, workerId, now(nowMs))),
-    retireWorker: (workerId) => call(() => retireWorker(session, workerId)),
-    close: async () => closeSession(session),
+    ensureVersion: (identity) => write(() => ensureVersion(session, identity)),
+    listVersions: () => read(() => listVersions(session)),
+    flush: (writes, nowMs) => write(() => flush(session, writes, now(nowMs))),
+    claimRuns: (by) => write(() => claimRuns(session, { ...by, nowMs: now(by.nowMs) })),
+    resumePaused: (versionIds, nowMs) => write(() => resumePaused(session, versionIds, now(nowMs))),
+    nextDue: (versionIds, nowMs) => read(() => nextDue(session, versionIds, now(nowMs))),
+    listHeldRuns: (workerId) => read(() => listHeldRuns(session, workerId)),
+    loadMemory: (rowId) => read(() => loadMemory(session, rowId)),
+    listInbox: (rowId, afterSeq) => read(() => listInbox(session, rowId, afterSeq)),
+    findRun: (ref) => read(() => findRun(session, ref)),
+    listEnded: (rowIds) => read(() => listEnded(session, rowIds)),
+    listRuns: (filter) => read(() => listRuns(session, filter)),
+    listHistory: (rowId) => read(() => listHistory(session, rowId)),
+    listActiveSteps: (rowId) => read(() => listActiveSteps(session, rowId)),
+    registerWorker: (worker, leaseMs, nowMs) => write(() => registerWorker(session, worker, leaseMs, now(nowMs))),
+    renewWorker: (workerId, leaseMs, nowMs) => write(() => renewWorker(session, workerId, leaseMs, now(nowMs))),
+    listWorkers: () => read(() => listWorkers(session)),
+    buryWorker: (workerId, gone, nowMs) => write(() => buryWorker(session, workerId, gone, now(nowMs))),
+    releaseRuns: (workerId, how, nowMs) => write(() => releaseRuns(session, workerId, how, now(nowMs))),
+    retireWorker: (workerId) => write(() => retireWorker(session, workerId)),
+    watch,
+    close: async () => {
+      stop();
+      closeSession(session);
+    },
   };
 }
 

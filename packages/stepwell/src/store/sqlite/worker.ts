@@ -5,11 +5,15 @@
  * A takeover is two transactions: `buryWorker` commits the death, after which every
  * write of that worker is stale; only then `releaseRuns` bumps the fences.
  */
-import type { HeldRun, WorkerProcess, WorkerRow } from "../store.ts";
-import { connected, type Session } from "./connection.ts";
+import { StepwellError } from "../../model/errors.ts";
+import { failureText, parseFailure, toFailure } from "../../model/failure.ts";
+import { isSuspect, type Run } from "../../model/run.ts";
+import type { HeldRun, Released, WorkerProcess, WorkerRow } from "../store.ts";
+import { type Connection, connected, type Session } from "./connection.ts";
 import { toWorker, type WorkerTableRow } from "./rows.ts";
 import { lastSeqOf } from "./run.ts";
 import { transact } from "./transaction.ts";
+import { runOf } from "./version.ts";
 
 /** Enter a process; its id is never given to another. */
 export function registerWorker(session: Session, worker: WorkerProcess, leaseMs: number, nowMs: number): number {
@@ -47,20 +51,52 @@ export function listHeldRuns(session: Session, workerId: number): readonly HeldR
 
 type HeldRow = { readonly id: number; readonly inbox_seq: number };
 
-/** Free the runs of a worker that is dead already; 0 for any other. */
-export function releaseRuns(session: Session, workerId: number, nowMs: number): number {
+type RunToFree = { readonly id: number; readonly crashes: number; readonly error: string | null };
+
+/** Free the runs of a worker that is dead already; those on probation when it died are quarantined. */
+export function releaseRuns(session: Session, workerId: number, how: "died" | "left", nowMs: number): Released {
   return transact(session, (connection) => {
     const { sql } = connection;
-    if (sql.findDeadWorker.get(workerId) === undefined) return 0;
-    const held = sql.listHeldRuns.all(workerId) as unknown as readonly HeldRow[];
-    const note = takeoverNote(workerId);
-    for (const { id } of held) {
-      const seq = lastSeqOf(connection, id) + 1;
-      sql.insertNote.run(id, seq, "takeover", nowMs, note);
-      sql.freeRun.run(nowMs, seq, id, workerId);
+    if (sql.findDeadWorker.get(workerId) === undefined) return { freed: 0, quarantined: [] };
+    const quarantined: Run[] = [];
+    const held = sql.listRunsToFree.all(workerId) as unknown as readonly RunToFree[];
+    for (const run of held) {
+      if (how === "died" && isSuspect(run)) {
+        quarantine(connection, run, { workerId, nowMs });
+        quarantined.push(runOf(session, connection, sql.findRunById.get(run.id)));
+      } else free(connection, run, { workerId, how, nowMs });
     }
-    return held.length;
+    return { freed: held.length - quarantined.length, quarantined };
   });
+}
+
+function free(
+  connection: Connection,
+  { id }: RunToFree,
+  by: { readonly workerId: number; readonly how: "died" | "left"; readonly nowMs: number },
+): void {
+  const { sql } = connection;
+  const { workerId, nowMs } = by;
+  const died = by.how === "died";
+  const seq = lastSeqOf(connection, id) + 1;
+  sql.insertNote.run(id, seq, died ? "takeover" : "released", nowMs, died ? takeoverNote(workerId) : "null");
+  sql.freeRun.run(nowMs, died ? 1 : 0, seq, id, workerId);
+}
+
+/** What the run was failing with, while it compensated, stays as the cause. */
+function quarantine(
+  connection: Connection,
+  { id, crashes, error }: RunToFree,
+  { workerId, nowMs }: { readonly workerId: number; readonly nowMs: number },
+): void {
+  const { sql } = connection;
+  const seq = lastSeqOf(connection, id) + 2;
+  const what = `${crashes + 1} workers in a row died while they executed it, the last one while it ran alone.`;
+  const failure = { ...toFailure(new StepwellError("RUN_QUARANTINED", what)), retryable: false };
+  const text = failureText(error === null ? failure : { ...failure, cause: parseFailure(error) });
+  sql.insertNote.run(id, seq - 1, "takeover", nowMs, takeoverNote(workerId));
+  sql.insertNote.run(id, seq, "quarantined", nowMs, `{"error":${text}}`);
+  sql.quarantineRun.run(text, seq, id, workerId);
 }
 
 /** Leave the registry; without effect while it still holds runs. */

@@ -1,12 +1,12 @@
 /**
  * Write: the writes of a flush that add to a run: its own row, checkpoints,
- * attempts, notes, progress; and the wake of a parked one.
+ * notes, progress; and the wake of a parked one.
  *
  * Each tries its statement first. Only when that changed nothing does it ask why,
  * see batch.ts.
  */
 import type { Write, WriteResult } from "../store.ts";
-import { type Batch, findLastHeld, isAlive, STALE } from "./batch.ts";
+import { answerAgain, type Batch, findLastHeld, isAlive, STALE } from "./batch.ts";
 import { getVersion, runOf } from "./version.ts";
 
 type Of<Kind extends Write["kind"]> = Extract<Write, { kind: Kind }>;
@@ -37,6 +37,7 @@ export function insertRun(batch: Batch, { run, claimFor, owner }: Of<"insert_run
     run.parent === null ? null : run.parent.key,
     run.parent?.awaited === true ? 1 : 0,
     nowMs,
+    run.timeoutMs === null ? null : Math.ceil(nowMs + run.timeoutMs),
   );
   if (changes === 0) return findExisting(batch, workflowId, run.id) ?? STALE;
   return { kind: "inserted", atMs: nowMs, rowId: Number(lastInsertRowid), claimed: holder !== null };
@@ -48,7 +49,8 @@ function findExisting(batch: Batch, workflowId: number, publicId: string): Write
 }
 
 /** Save a step's outcome, once per generation (P2), and use up the inbox item it came from. */
-export function saveCheckpoint(batch: Batch, { owner, checkpoint, consumes }: Of<"checkpoint">): WriteResult {
+export function saveCheckpoint(batch: Batch, write: Of<"checkpoint">): WriteResult {
+  const { owner, checkpoint, consumes } = write;
   if (!isAlive(batch, owner.workerId)) return STALE;
   const { sql } = batch;
   const { changes } = sql.saveCheckpoint.run(
@@ -70,35 +72,8 @@ export function saveCheckpoint(batch: Batch, { owner, checkpoint, consumes }: Of
     return answerAgain(batch, held !== null && sql.findCheckpoint.get(owner.rowId, checkpoint.key, held.generation));
   }
   if (consumes !== null) sql.consumeItem.run(checkpoint.seq - 1, owner.rowId, consumes);
+  if (write.clearsCrashes) sql.clearCrashes.run(owner.rowId, owner.workerId, owner.fence);
   return batch.stored;
-}
-
-/**
- * Save a failed attempt with the next due time, or the beginning of a wait. Due times are rounded up: never early
- * (P7).
- */
-export function saveAttempt(batch: Batch, { owner, attempt, dueInMs }: Of<"attempt">): WriteResult {
-  if (!isAlive(batch, owner.workerId)) return STALE;
-  const { nowMs, sql } = batch;
-  const dueAtMs = dueInMs === null ? attempt.dueAtMs : nowMs + dueInMs;
-  const { changes } = sql.saveAttempt.run(
-    attempt.key,
-    attempt.attempt,
-    attempt.seq,
-    attempt.kind,
-    attempt.state,
-    dueAtMs === null ? null : Math.ceil(dueAtMs),
-    nowMs,
-    Math.round(attempt.durationMs),
-    attempt.error,
-    owner.rowId,
-    owner.workerId,
-    owner.fence,
-  );
-  if (changes !== 0) return batch.stored;
-  const held = findLastHeld(batch, owner);
-  const { key, attempt: number } = attempt;
-  return answerAgain(batch, held !== null && sql.findAttempt.get(owner.rowId, key, held.generation, number));
 }
 
 /** Save a history event that no other row tells. */
@@ -121,9 +96,4 @@ export function saveProgress(batch: Batch, { owner, value }: Of<"progress">): Wr
 export function wakeRun({ sql, nowMs, stored }: Batch, { rowId, fence }: Of<"wake">): WriteResult {
   const { changes } = sql.wakeRun.run(nowMs, nowMs, rowId, fence);
   return changes === 0 ? STALE : stored;
-}
-
-/** `found`: the row that an earlier submission left behind; falsy when there is none. */
-function answerAgain(batch: Batch, found: unknown): WriteResult {
-  return found === false || found === null || found === undefined ? STALE : batch.stored;
 }

@@ -21,7 +21,7 @@ export const claims: Chapter = ({ expect }, play) => {
   play("S1: gives a run to one worker and to no other", async (scene) => {
     const { store, versionId, workerId } = scene;
     await insertPending(scene);
-    const by = { versionIds: [versionId], limit: 10, nowMs: NOW };
+    const by = { suspects: false, versionIds: [versionId], limit: 10, nowMs: NOW };
     const [claim] = await store.claimRuns({ ...by, workerId });
     expect(claim).toMatchObject({ nowMs: NOW, run: { id: "r", state: "running", workerId, fence: 1, dueAtMs: null } });
     expect(await store.claimRuns({ ...by, workerId: await aWorker(store) })).toEqual([]);
@@ -30,7 +30,7 @@ export const claims: Chapter = ({ expect }, play) => {
 
   play("S1: hands out what is stored", async (scene) => {
     await insertPending(scene);
-    const by = { workerId: scene.workerId, versionIds: [scene.versionId], limit: 1, nowMs: NOW };
+    const by = { suspects: false, workerId: scene.workerId, versionIds: [scene.versionId], limit: 1, nowMs: NOW };
     const [claim] = await scene.store.claimRuns(by);
     expect(claim!.run).toEqual(await readRun(scene));
   });
@@ -48,7 +48,7 @@ export const claims: Chapter = ({ expect }, play) => {
     const { store, versionId, workerId } = scene;
     await insertPending(scene);
     await store.buryWorker(workerId, true, NOW);
-    const by = { versionIds: [versionId], limit: 10, nowMs: NOW };
+    const by = { suspects: false, versionIds: [versionId], limit: 10, nowMs: NOW };
     expect(await store.claimRuns({ ...by, workerId })).toEqual([]);
     expect(await store.claimRuns({ ...by, workerId: workerId + 1_000 })).toEqual([]);
     expect((await readRun(scene)).state).toBe("pending");
@@ -61,7 +61,7 @@ export const claims: Chapter = ({ expect }, play) => {
     await insertPending(scene, { id: "first", versionId: other.versionId }, NOW + 1);
     await insertPending(scene, { id: "second" }, NOW + 2);
     await insertPending(scene, { id: "also second", versionId: other.versionId }, NOW + 2);
-    const by = { workerId, versionIds: [other.versionId, scene.versionId], nowMs: NOW + 9 };
+    const by = { suspects: false, workerId, versionIds: [other.versionId, scene.versionId], nowMs: NOW + 9 };
     expect(idsOf(await store.claimRuns({ ...by, limit: 3 }))).toEqual(["first", "second", "also second"]);
     expect(idsOf(await store.claimRuns({ ...by, limit: 3 }))).toEqual(["third"]);
     expect(await store.claimRuns({ ...by, limit: 0 })).toEqual([]);
@@ -71,7 +71,7 @@ export const claims: Chapter = ({ expect }, play) => {
     const { store, versionId, workerId } = scene;
     await insertPending(scene);
     const absent = Array.from({ length: 3_000 }, (_, index) => versionId + 1 + index);
-    const by = { workerId, limit: 1, nowMs: NOW };
+    const by = { suspects: false, workerId, limit: 1, nowMs: NOW };
     expect(await store.claimRuns({ ...by, versionIds: absent })).toEqual([]);
     expect(await store.claimRuns({ ...by, versionIds: [] })).toEqual([]);
     expect(idsOf(await store.claimRuns({ ...by, versionIds: [...absent, versionId] }))).toEqual(["r"]);
@@ -82,7 +82,7 @@ export const claims: Chapter = ({ expect }, play) => {
     const wait = { kind: "timer", key: "nap", name: "nap", dueAtMs: NOW + 100 } as const;
     await flushOne(scene, parkOf(await insertHeld(scene), { dueAtMs: NOW + 100, waitingFor: [wait] }));
     expect(await readRun(scene)).toMatchObject({ state: "waiting", dueAtMs: NOW + 100, waitingFor: [wait] });
-    const by = { workerId, versionIds: [versionId], limit: 1 };
+    const by = { suspects: false, workerId, versionIds: [versionId], limit: 1 };
     expect(await store.claimRuns({ ...by, nowMs: NOW + 99 })).toEqual([]);
     const [claim] = await store.claimRuns({ ...by, nowMs: NOW + 100 });
     expect(claim!.run).toMatchObject({ state: "running", fence: 2, dueAtMs: null, waitingFor: [] });
@@ -93,8 +93,10 @@ export const claims: Chapter = ({ expect }, play) => {
     await flushOne(scene, parkOf(await insertHeld(scene, { id: "waits" })));
     await flushOne(scene, transitionOf(await insertHeld(scene, { id: "paused" }), { kind: "pause", error: "{}" }));
     await flushOne(scene, transitionOf(await insertHeld(scene, { id: "ended" }), { kind: "complete", output: "1" }));
-    expect(await store.claimRuns({ workerId, versionIds: [versionId], limit: 9, nowMs: NOW + 1e9 })).toEqual([]);
-    expect(await store.nextDueInMs([versionId], NOW)).toBe(null);
+    expect(
+      await store.claimRuns({ suspects: false, workerId, versionIds: [versionId], limit: 9, nowMs: NOW + 1e9 }),
+    ).toEqual([]);
+    expect((await store.nextDue([versionId], NOW)).runInMs).toBe(null);
   });
 
   play("makes paused runs of the given versions due again, a compensation as a compensation", async (scene) => {
@@ -135,16 +137,16 @@ export const claims: Chapter = ({ expect }, play) => {
   play("tells when the next run is due: of these versions, unowned, never below 0", async (scene) => {
     const { store, versionId } = scene;
     const other = await store.ensureVersion({ namespace: "test", name: "other", version: "1.0.0" });
-    expect(await store.nextDueInMs([versionId], NOW)).toBe(null);
+    expect((await store.nextDue([versionId], NOW)).runInMs).toBe(null);
     await insertHeld(scene, { id: "held" });
-    expect(await store.nextDueInMs([versionId], NOW)).toBe(null);
+    expect((await store.nextDue([versionId], NOW)).runInMs).toBe(null);
     await insertPending(scene, { id: "later" }, NOW + 70);
-    expect(await store.nextDueInMs([versionId], NOW)).toBe(70);
-    expect(await store.nextDueInMs([other.versionId], NOW)).toBe(null);
+    expect((await store.nextDue([versionId], NOW)).runInMs).toBe(70);
+    expect((await store.nextDue([other.versionId], NOW)).runInMs).toBe(null);
     await insertPending(scene, { id: "sooner", versionId: other.versionId }, NOW + 40);
-    expect(await store.nextDueInMs([versionId, other.versionId], NOW)).toBe(40);
-    expect(await store.nextDueInMs([versionId, other.versionId], NOW + 50)).toBe(0);
-    expect(await store.nextDueInMs([], NOW)).toBe(null);
+    expect((await store.nextDue([versionId, other.versionId], NOW)).runInMs).toBe(40);
+    expect((await store.nextDue([versionId, other.versionId], NOW + 50)).runInMs).toBe(0);
+    expect((await store.nextDue([], NOW)).runInMs).toBe(null);
   });
 
   play("S2: a run claimed again refuses its former holder", async (scene) => {

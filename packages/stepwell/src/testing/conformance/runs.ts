@@ -21,7 +21,7 @@ export const runs: Chapter = ({ expect }, play) => {
   play("keeps every field of a new run, due at once", async (scene) => {
     const parent = { rowId: await insertPending(scene, { id: "mother" }), key: "child", awaited: true };
     const fields = { id: "order:42", input: '{"a":1}', inputHash: "h", actor: "api", seed: 2 ** 53 - 1, parent };
-    const rowId = await insertPending(scene, fields, NOW + 5);
+    const rowId = await insertPending(scene, { ...fields, timeoutMs: 60_000.5 }, NOW + 5);
     expect(await readRun(scene, "order:42")).toEqual({
       ...WORKFLOW,
       ...fields,
@@ -39,9 +39,11 @@ export const runs: Chapter = ({ expect }, play) => {
       historySeq: 1,
       waitingFor: [],
       progress: null,
+      attributes: {},
       createdAtMs: NOW + 5,
       dueAtMs: NOW + 5,
       endedAtMs: null,
+      deadlineAtMs: NOW + 60_006,
     });
   });
 
@@ -133,7 +135,7 @@ export const runs: Chapter = ({ expect }, play) => {
     await insertPending(scene, { id: "d", versionId: other.versionId });
     await flushOne(scene, transitionOf(await insertHeld(scene, { id: "e" }), { kind: "fail", error: '"x"' }));
     const idsOf = async (filter: object, limit: number = 9) =>
-      (await store.listRuns({ ...filter, limit })).map((run) => run.id).join("");
+      (await store.listRuns({ ...filter, limit })).runs.map((run) => run.id).join("");
     expect(await idsOf({})).toBe("edcba");
     expect(await idsOf({}, 2)).toBe("ed");
     expect(await idsOf({ namespace: "test" })).toBe("ecba");
@@ -148,7 +150,7 @@ export const runs: Chapter = ({ expect }, play) => {
     for (const limit of [0, -1, 1.5, 1_001]) {
       expect(await store.listRuns({ limit }).catch(codeOf)).toBe("OPTION_INVALID");
     }
-    expect(await store.listRuns({ limit: 1_000 })).toEqual([]);
+    expect(await store.listRuns({ limit: 1_000 })).toEqual({ runs: [], beforeRowId: null });
   });
 
   play("S5: knows a version again", async ({ store, versionId }) => {

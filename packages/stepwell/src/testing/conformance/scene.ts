@@ -6,7 +6,7 @@
  */
 import type { NewInboxItem } from "../../model/inbox.ts";
 import type { NewRun, Owner, Parent, Run } from "../../model/run.ts";
-import type { Attempt, Checkpoint } from "../../model/step.ts";
+import type { Checkpoint, NewAttempt } from "../../model/step.ts";
 import type { Transition } from "../../model/transition.ts";
 import type { RunRef, Store, WorkerProcess, Write, WriteResult } from "../../store/store.ts";
 
@@ -28,7 +28,17 @@ export type Expectation = {
 export type Scene = { readonly store: Store; readonly versionId: number; readonly workerId: number };
 
 /** A test with a scene of its own, opened before and closed after. */
-export type Play = (name: string, act: (scene: Scene) => Promise<void>) => void;
+export type Play = {
+  (name: string, act: (scene: Scene) => Promise<void>): void;
+  /** With the same database as another process has it; left out for stores that nobody shares. */
+  readonly withPeer: (name: string, act: (scene: Scene, peer: Store) => Promise<void>) => void;
+};
+
+/** How to come by an empty store, and by the same database as another process has it; null: nobody shares it. */
+export type Opening = {
+  readonly open: () => Promise<Store>;
+  readonly openPeer: ((of: Store) => Promise<Store>) | null;
+};
 
 /** A part of the suite. */
 export type Chapter = (kit: Kit, play: Play) => void;
@@ -43,8 +53,8 @@ export const LEASE_MS = 60_000;
 export const WORKFLOW = { namespace: "test", name: "work", version: "1.0.0" } as const;
 
 /** Declare tests that each get a fresh scene. */
-export function playOn(kit: Kit, open: () => Promise<Store>): Play {
-  return (name, act) =>
+export function playOn(kit: Kit, { open, openPeer }: Opening): Play {
+  const play = (name: string, act: (scene: Scene) => Promise<void>): void =>
     kit.it(name, async () => {
       const store = await open();
       try {
@@ -54,6 +64,18 @@ export function playOn(kit: Kit, open: () => Promise<Store>): Play {
         await store.close();
       }
     });
+  const withPeer: Play["withPeer"] = (name, act) => {
+    if (openPeer === null) return;
+    play(name, async (scene) => {
+      const peer = await openPeer(scene.store);
+      try {
+        await act(scene, peer);
+      } finally {
+        await peer.close();
+      }
+    });
+  };
+  return Object.assign(play, { withPeer });
 }
 
 /** Another living worker. */
@@ -64,7 +86,17 @@ export function aWorker(store: Store, process: Partial<WorkerProcess> = {}): Pro
 
 /** The fields of a run. */
 export function aRun({ versionId }: Scene, fields: Partial<NewRun> = {}): NewRun {
-  return { versionId, id: "r", input: '"in"', inputHash: null, actor: "kim", seed: 7, parent: null, ...fields };
+  return {
+    versionId,
+    id: "r",
+    input: '"in"',
+    inputHash: null,
+    actor: "kim",
+    seed: 7,
+    parent: null,
+    timeoutMs: null,
+    ...fields,
+  };
 }
 
 /** One write in a flush of its own. */
@@ -104,12 +136,12 @@ export function checkpointOf(owner: Owner, fields: Partial<Checkpoint> = {}, con
     durationMs: 3,
     ...fields,
   };
-  return { kind: "checkpoint", owner, checkpoint, consumes };
+  return { kind: "checkpoint", owner, checkpoint, consumes, clearsCrashes: false };
 }
 
 /** A first attempt that failed, without another. */
-export function attemptOf(owner: Owner, fields: Partial<Attempt> = {}, dueInMs: number | null = null): Write {
-  const attempt: Attempt = {
+export function attemptOf(owner: Owner, fields: Partial<NewAttempt> = {}, dueInMs: number | null = null): Write {
+  const attempt: NewAttempt = {
     key: "step",
     kind: "step",
     state: "failed",
@@ -170,7 +202,7 @@ export function codeOf(thrown: unknown): unknown {
 
 /** Claim the one run that is due. */
 export async function claimOne(scene: Scene, nowMs: number = NOW, workerId: number = scene.workerId): Promise<Owner> {
-  const by = { workerId, versionIds: [scene.versionId], limit: 1, nowMs };
+  const by = { workerId, suspects: false, versionIds: [scene.versionId], limit: 1, nowMs };
   const [claim] = await scene.store.claimRuns(by);
   if (claim === undefined) throw new RangeError("nothing to claim");
   return { rowId: claim.run.rowId, workerId, fence: claim.run.fence };

@@ -3,7 +3,7 @@
  *
  *     testStore("my store", openEmptyStore, { describe, it, expect });
  *
- * Test names begin with the promise they hold: S1 to S7 of store/store.ts, P1 to P12
+ * Test names begin with the promise they hold: S1 to S8 of store/store.ts, P1 to P12
  * of the engine.
  */
 import type { Store } from "../../store/store.ts";
@@ -12,7 +12,8 @@ import { flushes } from "./flushes.ts";
 import { histories } from "./histories.ts";
 import { inboxes } from "./inboxes.ts";
 import { runs } from "./runs.ts";
-import { type Chapter, type Kit, playOn } from "./scene.ts";
+import { others } from "./others.ts";
+import { type Chapter, type Kit, type Opening, playOn } from "./scene.ts";
 import { transitions } from "./transitions.ts";
 import { workers } from "./workers.ts";
 
@@ -24,6 +25,7 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
   inboxes,
   workers,
   histories,
+  others,
 };
 
 /**
@@ -32,9 +34,15 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
  * @param name of the store, as the tests' heading
  * @param open gives an empty store each time; the suite closes it
  * @param kit  describe, it and expect of the test runner
+ * @param openPeer gives the database of an open store as another process has it; left out when nobody can share it
  */
-export function testStore(name: string, open: () => Promise<Store>, kit: Kit): void {
-  const play = playOn(kit, open);
+export function testStore(
+  name: string,
+  open: () => Promise<Store>,
+  kit: Kit,
+  openPeer: Opening["openPeer"] = null,
+): void {
+  const play = playOn(kit, { open, openPeer });
   kit.describe(`${name} store`, () => {
     for (const [chapter, declare] of Object.entries(CHAPTERS)) kit.describe(chapter, () => declare(kit, play));
   });

@@ -71,7 +71,7 @@ export const workers: Chapter = ({ expect }, play) => {
   play("P9: the runs of a living worker are not freed", async (scene) => {
     await insertHeld(scene);
     const before = await readRun(scene);
-    expect(await scene.store.releaseRuns(scene.workerId, NOW)).toBe(0);
+    expect(await scene.store.releaseRuns(scene.workerId, "died", NOW)).toEqual({ freed: 0, quarantined: [] });
     expect(await readRun(scene)).toEqual(before);
   });
 
@@ -84,8 +84,8 @@ export const workers: Chapter = ({ expect }, play) => {
     await insertPending(scene, { id: "c" });
     await claimOne(scene, NOW, other);
     await store.buryWorker(workerId, true, NOW);
-    expect(await store.releaseRuns(workerId, NOW + 3)).toBe(2);
-    expect(await store.releaseRuns(workerId, NOW + 4)).toBe(0);
+    expect(await store.releaseRuns(workerId, "died", NOW + 3)).toEqual({ freed: 2, quarantined: [] });
+    expect(await store.releaseRuns(workerId, "died", NOW + 4)).toEqual({ freed: 0, quarantined: [] });
     const freed = { workerId: null, dueAtMs: NOW + 3, fence: 2, crashes: 1 };
     expect(await readRun(scene, "a")).toMatchObject({ ...freed, state: "pending" });
     expect(await readRun(scene, "b")).toMatchObject({ ...freed, state: "compensating", ending: "failed" });
@@ -97,7 +97,7 @@ export const workers: Chapter = ({ expect }, play) => {
     const owner = await insertHeld(scene);
     await store.buryWorker(workerId, true, NOW);
     expect(await flushOne(scene, checkpointOf(owner))).toEqual({ kind: "stale" });
-    await store.releaseRuns(workerId, NOW);
+    await store.releaseRuns(workerId, "died", NOW);
     expect(await flushOne(scene, checkpointOf(owner))).toEqual({ kind: "stale" });
     expect((await store.loadMemory(owner.rowId)).checkpoints).toEqual([]);
   });
@@ -109,7 +109,7 @@ export const workers: Chapter = ({ expect }, play) => {
     await flushOne(scene, checkpointOf(owner, { key: "a", seq: 3 }, 1));
     await flushOne(scene, checkpointOf(owner, { key: "b", seq: 4 }));
     await store.buryWorker(workerId, true, NOW);
-    await store.releaseRuns(workerId, NOW + 6);
+    await store.releaseRuns(workerId, "died", NOW + 6);
     expect((await readRun(scene)).historySeq).toBe(5);
     expect((await store.loadMemory(owner.rowId)).lastSeq).toBe(5);
     const history = await store.listHistory(owner.rowId);
@@ -123,7 +123,7 @@ export const workers: Chapter = ({ expect }, play) => {
     await store.retireWorker(workerId);
     expect((await store.listWorkers()).length).toBe(1);
     await store.buryWorker(workerId, true, NOW);
-    await store.releaseRuns(workerId, NOW);
+    await store.releaseRuns(workerId, "died", NOW);
     await store.retireWorker(workerId);
     expect(await store.listWorkers()).toEqual([]);
     expect(await store.buryWorker(workerId, false, NOW)).toBe(true);

@@ -1,7 +1,7 @@
 /**
  * Invariants of steps: checkpoints, executions, attempts.
  */
-import type { Attempt } from "../../model/step.ts";
+import type { NewAttempt } from "../../model/step.ts";
 import { type Case, type Execution, type Finding, type Invariant, observedValue, undoKey } from "./case.ts";
 import { runText, type StepPolicy, type WitnessEvent } from "./evidence.ts";
 import type { Accepted } from "./ledger.ts";
@@ -214,7 +214,12 @@ function badAttempts(c: Case, name: string, list: readonly Execution[]): Finding
   });
 }
 
-function isFailure(one: Accepted<{ readonly attempt: Attempt }>, rowId: number, key: string, attempt: number): boolean {
+function isFailure(
+  one: Accepted<{ readonly attempt: NewAttempt }>,
+  rowId: number,
+  key: string,
+  attempt: number,
+): boolean {
   const { attempt: stored } = one.entry;
   return one.rowId === rowId && stored.key === key && stored.attempt === attempt && stored.state === "failed";
 }

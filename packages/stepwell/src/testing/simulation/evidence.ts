@@ -7,7 +7,7 @@
  */
 import type { HistoryEvent } from "../../model/history.ts";
 import type { Run, RunState } from "../../model/run.ts";
-import type { Claim, Memory, WorkerProcess, Write, WriteResult } from "../../store/store.ts";
+import type { Claim, Memory, Released, WorkerProcess, Write, WriteResult } from "../../store/store.ts";
 
 /** Where and when: `at` is one global order over all witnesses, `trueMs` the kernel's time, which never jumps. */
 export type Stamp = { readonly at: number; readonly trueMs: number; readonly process: string };
@@ -31,7 +31,7 @@ export type StoreRecord = Stamp & { knownAt: number | null } & (
         readonly buried: boolean;
         readonly nowMs: number;
       }
-    | { readonly kind: "free"; readonly workerId: number; readonly freed: number }
+    | ({ readonly kind: "free"; readonly workerId: number; readonly how: "died" | "left" } & Released)
     | { readonly kind: "retire"; readonly workerId: number }
   );
 

@@ -4,7 +4,8 @@
  *
  * Per call: a delay before and after; a definite failure (nothing applied); an unknown
  * outcome (applied, not applied, or applied later, when the caller has already been
- * told so). A caller that crashes meanwhile never hears the answer.
+ * told so). A caller that crashes meanwhile never hears the answer. Those who watch hear of
+ * others' commits late, and of some not at all.
  *
  *   embedded: as SQLite in the process. The call takes effect at once, under the caller's clock.
  *   remote:   as a database server. It takes effect after a delay, in any order, under the
@@ -12,7 +13,8 @@
  */
 import { StepwellError } from "../../model/errors.ts";
 import type { Dice } from "../../model/dice.ts";
-import type { Claim, NowMs, Store } from "../../store/store.ts";
+import { isSuspect } from "../../model/run.ts";
+import type { Claim, NextDue, NowMs, Store } from "../../store/store.ts";
 import type { StoreRecord } from "./evidence.ts";
 import type { Process } from "./kernel.ts";
 
@@ -41,12 +43,25 @@ export type Disk = {
   readonly tick: () => number;
   readonly trueMs: () => number;
   readonly keep: (record: StoreRecord) => void;
+  /** Who wants to hear that others have committed; none at first. */
+  readonly watching: Set<Watching>;
 };
+
+/** One caller that watches. */
+export type Watching = { readonly caller: Process; readonly changed: () => void };
 
 /** The store as `caller` sees it. */
 export function openFaultyStore(disk: Disk, caller: Process, dice: Dice): Store {
   const { store } = disk;
-  const line: Line = { disk, caller, dice, lateUntilMs: 0, inDoubt: false, doubtful: [] };
+  const line: Line = {
+    disk,
+    caller,
+    dice,
+    watchDice: dice.split("watch"),
+    lateUntilMs: 0,
+    inDoubt: false,
+    doubtful: [],
+  };
   const clock = (nowMs: NowMs): NowMs => (disk.remote ? disk.nowMs() : nowMs);
   const read = <T>(apply: () => Promise<T>): Promise<T> => send(line, "read", apply);
   const write = <T>(apply: () => Promise<T>, note: Note<T>): Promise<T> => send(line, "write", apply, note);
@@ -63,11 +78,11 @@ export function openFaultyStore(disk: Disk, caller: Process, dice: Dice): Store 
       ),
     claimRuns: (by) =>
       write(
-        () => claimAgain(line, store.claimRuns({ ...by, nowMs: clock(by.nowMs) })),
+        () => claimAgain(line, by.suspects, store.claimRuns({ ...by, nowMs: clock(by.nowMs) })),
         (claims) => ({ kind: "claim", workerId: by.workerId, claims }),
       ),
     resumePaused: (versionIds, nowMs) => send(line, "write", () => store.resumePaused(versionIds, clock(nowMs))),
-    nextDueInMs: (versionIds, nowMs) => read(() => store.nextDueInMs(versionIds, clock(nowMs))),
+    nextDue: (versionIds, nowMs) => read(async () => nextDue(line, await store.nextDue(versionIds, clock(nowMs)))),
     loadMemory: (rowId) =>
       send(
         line,
@@ -78,9 +93,12 @@ export function openFaultyStore(disk: Disk, caller: Process, dice: Dice): Store 
     listHeldRuns: (workerId) => read(() => store.listHeldRuns(workerId)),
     listInbox: (rowId, afterSeq) => read(() => store.listInbox(rowId, afterSeq)),
     findRun: (ref) => read(() => store.findRun(ref)),
+    listEnded: (rowIds) => read(() => store.listEnded(rowIds)),
     listRuns: (filter) => read(() => store.listRuns(filter)),
     listHistory: (rowId) => read(() => store.listHistory(rowId)),
+    listActiveSteps: (rowId) => read(() => store.listActiveSteps(rowId)),
     ...registryCalls(line, clock),
+    watch: (onChange) => watch(line, onChange),
     close: () => Promise.resolve(),
   };
 }
@@ -136,12 +154,12 @@ function registryCalls(
           nowMs: appliedMs,
         }),
       ),
-    releaseRuns: (workerId, nowMs) =>
+    releaseRuns: (workerId, how, nowMs) =>
       send(
         line,
         "write",
-        () => store.releaseRuns(workerId, stamped(nowMs)),
-        (freed) => ({ kind: "free", workerId, freed }),
+        () => store.releaseRuns(workerId, how, stamped(nowMs)),
+        ({ freed, quarantined }) => ({ kind: "free", workerId, how, freed, quarantined }),
       ),
     retireWorker: (workerId) =>
       send(
@@ -158,6 +176,7 @@ type Line = {
   readonly disk: Disk;
   readonly caller: Process;
   readonly dice: Dice;
+  readonly watchDice: Dice;
   /** Until then a commit of unknown outcome may still be on its way: its locks hold up what follows. */
   lateUntilMs: number;
   /** From an unknown outcome until the next success no failed flush is a definite one: it may be stored already. */
@@ -186,6 +205,7 @@ function send<T>(line: Line, access: Access, apply: () => Promise<T>, note?: Not
       if (!caller.isAlive() && !arrives) return;
       try {
         const result = await apply();
+        if (access !== "read") tellWatching(disk, caller);
         const record = keep(line, note?.(result));
         if (told === "untold") return remember(line, record);
         answer(() => {
@@ -210,17 +230,54 @@ function send<T>(line: Line, access: Access, apply: () => Promise<T>, note?: Not
   });
 }
 
+/** S8 at its worst: some commits go unnoticed, and what is noticed may be long past. */
+function watch(line: Line, onChange: () => void): () => void {
+  const { disk, caller, watchDice: dice } = line;
+  let told = false;
+  const changed = (): void => {
+    if (told || dice.chance(UNNOTICED)) return;
+    told = true;
+    caller.timer(dice.integer(NOTICE_MS_MAX), () => {
+      told = false;
+      if (disk.watching.has(watching)) onChange();
+    });
+  };
+  const watching: Watching = { caller, changed };
+  disk.watching.add(watching);
+  return () => void disk.watching.delete(watching);
+}
+
+const UNNOTICED = 0.2;
+const NOTICE_MS_MAX = 120;
+
+function tellWatching({ watching }: Disk, committer: Process): void {
+  for (const one of [...watching]) {
+    if (!one.caller.isAlive()) watching.delete(one);
+    else if (one.caller !== committer) one.changed();
+  }
+}
+
 /** What every adapter owes: a claim whose answer was lost is given again, as long as it is held. */
-async function claimAgain(line: Line, claiming: Promise<readonly Claim[]>): Promise<readonly Claim[]> {
+async function claimAgain(
+  line: Line,
+  suspects: boolean,
+  claiming: Promise<readonly Claim[]>,
+): Promise<readonly Claim[]> {
   const claims = await claiming;
-  const doubtful = line.doubtful;
-  line.doubtful = [];
+  const doubtful = line.doubtful.filter((claim) => isSuspect(claim.run) === suspects);
+  line.doubtful = line.doubtful.filter((claim) => isSuspect(claim.run) !== suspects);
   const held: Claim[] = [];
   for (const claim of doubtful) {
     const run = await line.disk.store.findRun(claim.run);
     if (run?.fence === claim.run.fence && run.workerId === claim.run.workerId) held.push({ ...claim, run });
   }
   return [...held, ...claims];
+}
+
+/** And what may have been claimed is due: only a claim of its kind tells. */
+function nextDue({ doubtful }: Line, { runInMs, suspectInMs }: NextDue): NextDue {
+  const has = (suspect: boolean): boolean => doubtful.some((claim) => isSuspect(claim.run) === suspect);
+  return { runInMs: has(false) ? 0 : runInMs, suspectInMs: has(true) ? 0 : suspectInMs };
 }
 
 /** `lost`: unknown and not applied. `late`: unknown and applied after the caller was told. A read fails, or not. */

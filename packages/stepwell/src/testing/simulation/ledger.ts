@@ -3,7 +3,7 @@
  * from the store's records alone. A second, naive implementation of ownership: what
  * the store did is compared with it, write by write.
  */
-import type { Attempt, Checkpoint } from "../../model/step.ts";
+import type { Checkpoint, NewAttempt } from "../../model/step.ts";
 import type { Transition } from "../../model/transition.ts";
 import type { Write, WriteResult } from "../../store/store.ts";
 import type { Stamp, StoreRecord } from "./evidence.ts";
@@ -43,7 +43,7 @@ export type Ledger = {
   readonly takings: readonly Taking[];
   readonly checkpoints: readonly Accepted<{ readonly checkpoint: Checkpoint; readonly consumes: number | null }>[];
   /** `dueAtMs` of each is filled in. */
-  readonly attempts: readonly Accepted<{ readonly attempt: Attempt; readonly dueInMs: number | null }>[];
+  readonly attempts: readonly Accepted<{ readonly attempt: NewAttempt; readonly dueInMs: number | null }>[];
   readonly transitions: readonly Accepted<Transition>[];
   /** Items that outsiders left: stored once per operation. */
   readonly posts: readonly (Stamp & {
@@ -73,7 +73,10 @@ type Book = {
   readonly workers: Map<number, { leaseUntilMs: number; dead: boolean }>;
 };
 
-type OwnedWrite = Extract<Write, { readonly kind: "checkpoint" | "attempt" | "transition" | "note" | "progress" }>;
+type OwnedWrite = Extract<
+  Write,
+  { readonly kind: "checkpoint" | "attempt" | "beat" | "attributes" | "transition" | "note" | "progress" }
+>;
 
 /** Work the ledger out. `records` in the order of `at`. */
 export function readLedger(records: readonly StoreRecord[]): Ledger {
@@ -173,6 +176,9 @@ function beginTaking(book: Book, stamp: StoreRecord, by: { rowId: number; fence:
   book.fences.set(rowId, Math.max(fence, lastFence));
 }
 
+/** Overwritten, as often as one likes. */
+const REPEATED: readonly Write["kind"][] = ["progress", "attributes", "beat"];
+
 const UNENDED = { endedAt: null, endedMs: null, endedBy: null } as const;
 
 function readOwned(book: Book, stamp: StoreRecord, write: OwnedWrite, atMs: number): void {
@@ -193,8 +199,8 @@ function readOwned(book: Book, stamp: StoreRecord, write: OwnedWrite, atMs: numb
   if (held === undefined || held.fence !== fence || held.workerId !== workerId) {
     const holder = held === undefined ? "nobody" : `worker ${held.workerId}, fence ${held.fence}`;
     const what = `${write.kind} of worker ${workerId}, fence ${fence} was accepted while ${holder} held it`;
-    // A progress has no key of its own: one submitted again after the run was given up is not told from a stale one.
-    if (write.kind !== "progress") book.breaches.push({ rule: "owner", rowId, what });
+    // These have no key of their own: one submitted again after the run was given up is not told from a stale one.
+    if (!REPEATED.includes(write.kind)) book.breaches.push({ rule: "owner", rowId, what });
   }
   if (book.workers.get(workerId)?.dead === true) {
     book.breaches.push({
@@ -216,6 +222,7 @@ function keepEntry(book: Book, base: Omit<Accepted<unknown>, "entry">, write: Ow
     case "checkpoint":
       return void book.checkpoints.push({ ...base, entry: { checkpoint: write.checkpoint, consumes: write.consumes } });
     case "attempt": {
+      if (write.attempt.state === "running") return;
       const dueAtMs = write.dueInMs === null ? write.attempt.dueAtMs : base.atMs + write.dueInMs;
       return void book.attempts.push({
         ...base,
@@ -227,6 +234,8 @@ function keepEntry(book: Book, base: Omit<Accepted<unknown>, "entry">, write: Ow
       return endTaking(book, base, write.transition);
     case "note":
     case "progress":
+    case "attributes":
+    case "beat":
       return;
   }
 }
@@ -311,13 +320,19 @@ function naturalKey(write: OwnedWrite): string | null {
   switch (write.kind) {
     case "checkpoint":
       return `checkpoint ${rowId} ${write.checkpoint.key}`;
-    case "attempt":
-      return `attempt ${rowId} ${write.attempt.key} ${write.attempt.attempt}`;
+    case "attempt": {
+      const { key, attempt, state, seq } = write.attempt;
+      // It begins again after a crash.
+      if (state === "running") return `beginning ${rowId} ${key} ${attempt} ${seq}`;
+      return `attempt ${rowId} ${key} ${attempt}`;
+    }
     case "transition":
       return `transition ${rowId} ${fence} ${write.transition.kind} ${write.seq}`;
     case "note":
       return `note ${rowId} ${write.seq}`;
     case "progress":
+    case "attributes":
+    case "beat":
       return null;
   }
 }

@@ -99,7 +99,7 @@ function openReplayStore(store: Store, story: Story, asked: Write[]): Store {
       given = true;
       return Promise.resolve(claims);
     },
-    nextDueInMs: () => Promise.resolve(null),
+    nextDue: () => Promise.resolve({ runInMs: null, suspectInMs: null }),
     loadMemory: () => Promise.resolve(recorded),
     listInbox: () => Promise.resolve([]),
     registerWorker: () => Promise.resolve(1),
@@ -139,6 +139,8 @@ function writeText(write: Write, floating: ReadonlySet<string>): { readonly fres
     }
     case "note":
     case "progress":
+    case "attributes":
+    case "beat":
     case "post":
     case "wake":
       return [];

@@ -104,6 +104,7 @@ export async function gather(
     tick: registrar.tick,
     trueMs: kernel.nowMs,
     keep: registrar.keep,
+    watching: new Set(),
   };
   let executions = 0;
   const world: World = {
@@ -190,7 +191,7 @@ function openRegistrar(kernel: Kernel, store: Store): Registrar {
   const tick = (): number => (order += 1);
   const look = async (): Promise<void> => {
     const stamp: Stamp = { at: tick(), trueMs: kernel.nowMs(), process: "disk" };
-    const runs = await store.listRuns({ limit: 1_000 });
+    const { runs } = await store.listRuns({ limit: 1_000 });
     snapshots.push({ ...stamp, runs: runs.map(({ rowId, state, historySeq }) => ({ rowId, state, historySeq })) });
   };
   return {
@@ -226,7 +227,7 @@ function recordText(record: StoreRecord): string {
 
 async function readEvidence(world: World, registrar: Registrar, client: Client): Promise<Evidence> {
   const { scenario, disk } = world;
-  const runs = await disk.store.listRuns({ limit: 1_000 });
+  const { runs } = await disk.store.listRuns({ limit: 1_000 });
   const stories: Story[] = [];
   for (const run of runs.toReversed()) {
     const history = await disk.store.listHistory(run.rowId);

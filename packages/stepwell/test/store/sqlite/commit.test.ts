@@ -121,7 +121,7 @@ describe("a commit that fails", () => {
 
 describe("claims whose commit is in doubt", () => {
   const claim = ({ store, versionId, workerId }: Scene, limit: number = 10) =>
-    store.claimRuns({ workerId, versionIds: [versionId], limit, nowMs: NOW });
+    store.claimRuns({ workerId, suspects: false, versionIds: [versionId], limit, nowMs: NOW });
 
   it("S1: are handed out by the next claim when they were made", async () => {
     const { scene, store, fail } = await openScene();

@@ -137,7 +137,7 @@ async function actOnFullDisk(scene: Scene, disk: Disk) {
     () => null,
     ({ code, message }: StepwellError) => ({ code, message }),
   );
-  const runs = await scene.store.listRuns({ limit: 9 });
+  const { runs } = await scene.store.listRuns({ limit: 9 });
   const whileFull = runs.map(({ id, state, fence }) => ({ id, state, fence }));
   disk.empty();
   const after = (await scene.store.flush(big, NOW)).map((result) => result.kind);

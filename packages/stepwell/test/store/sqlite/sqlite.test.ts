@@ -56,7 +56,7 @@ describe("an open store", () => {
     expect(await b.ensureVersion(WORKFLOW)).toEqual({ ...WORKFLOW, versionId });
     const [mine, theirs] = [await aWorker(a), await aWorker(b)];
     await a.flush([insertOf(aRun({ store: a, versionId, workerId: mine }))], NOW);
-    const by = { versionIds: [versionId], limit: 1, nowMs: NOW };
+    const by = { suspects: false, versionIds: [versionId], limit: 1, nowMs: NOW };
     expect((await b.claimRuns({ ...by, workerId: theirs })).length).toBe(1);
     expect(await a.claimRuns({ ...by, workerId: mine })).toEqual([]);
     await a.close();

@@ -1,0 +1,130 @@
+/**
+ * Elsewhere: runs that somebody here waits for and another process executes.
+ *
+ * However many there are, the store is asked about all of them at once: when one is added, when the store says that
+ * others have committed, and, as the net below both, ever less often by itself.
+ */
+import { StepwellError } from "../model/errors.ts";
+import type { EndedRun, Store } from "../store/store.ts";
+import type { Host } from "./host.ts";
+import type { Watchers } from "./watch.ts";
+
+/** See the header. */
+export type Elsewhere = {
+  /** Ask about this run until it has ended or nobody waits for it. */
+  readonly ask: (rowId: number) => void;
+  /** Whoever still waits is told ENGINE_CLOSED. */
+  readonly close: () => void;
+};
+
+/** Longest and shortest pause between two looks that nothing but time has caused. */
+const POLL_MS_MAX = 1_000;
+const POLL_MS_MIN = 20;
+
+/** A look costs about 1 us per run (measured); a pause of twenty times that keeps all looks below 5 % of a core. */
+const PAUSE_MS_PER_RUN = 0.02;
+
+/** Faults of the store that pass; whoever waits for a run need not hear of them. */
+const PASSING: ReadonlySet<string> = new Set(["STORE_BUSY", "STORE_FULL", "STORE_FAILED", "STORE_OUTCOME_UNKNOWN"]);
+
+type State = {
+  readonly host: Host;
+  readonly store: Store;
+  readonly watchers: Watchers;
+  readonly asked: Set<number>;
+  closed: boolean;
+  /** `planned`: a look will begin as soon as it may. `again`: something happened during a look. */
+  phase: "idle" | "planned" | "looking" | "again";
+  pollMs: number;
+  /** Not before; by the monotonic clock. */
+  nextLookAtMs: number;
+  cancelTimer: () => void;
+  unwatch: () => void;
+};
+
+/** @param works whether this process executes runs itself: most that it waits for then end here */
+export function openElsewhere(host: Host, store: Store, watchers: Watchers, works: () => boolean): Elsewhere {
+  const state: State = {
+    host,
+    store,
+    watchers,
+    asked: new Set(),
+    closed: false,
+    phase: "idle",
+    pollMs: POLL_MS_MAX,
+    nextLookAtMs: -Infinity,
+    cancelTimer: () => {},
+    unwatch: () => {},
+  };
+  return {
+    ask: (rowId) => {
+      if (state.closed) return watchers.tellFailed(rowId, closedError());
+      if (state.asked.size === 0) {
+        state.unwatch();
+        state.unwatch = store.watch(() => lookSoon(state));
+      }
+      state.asked.add(rowId);
+      state.pollMs = works() ? POLL_MS_MAX : POLL_MS_MIN;
+      lookSoon(state);
+    },
+    close: () => {
+      state.closed = true;
+      stop(state);
+      fail(state, closedError());
+    },
+  };
+}
+
+function lookSoon(state: State): void {
+  if (state.phase === "looking") state.phase = "again";
+  if (state.phase !== "idle") return;
+  state.phase = "planned";
+  state.cancelTimer();
+  const waitMs = state.nextLookAtMs - state.host.monotonicMs();
+  if (waitMs > 0) state.cancelTimer = state.host.timer(waitMs, () => void look(state));
+  else state.host.defer(() => void look(state));
+}
+
+async function look(state: State): Promise<void> {
+  const { asked, watchers, host } = state;
+  if (state.closed) return;
+  state.phase = "looking";
+  for (const rowId of asked) if (!watchers.awaited(rowId)) asked.delete(rowId);
+  if (asked.size > 0) await askStore(state);
+  if (state.closed) return;
+  const again = (state.phase as State["phase"]) === "again";
+  state.phase = "idle";
+  state.nextLookAtMs = host.monotonicMs() + asked.size * PAUSE_MS_PER_RUN;
+  if (asked.size === 0) return stop(state);
+  if (again) return lookSoon(state);
+  state.cancelTimer = host.timer(state.pollMs, () => lookSoon(state));
+  state.pollMs = Math.min(state.pollMs * 2, POLL_MS_MAX);
+}
+
+async function askStore(state: State): Promise<void> {
+  let ended: readonly EndedRun[];
+  try {
+    ended = await state.store.listEnded([...state.asked]);
+  } catch (error) {
+    if (!(error instanceof StepwellError && PASSING.has(error.code))) fail(state, error);
+    return;
+  }
+  for (const { rowId, ending } of ended) {
+    state.asked.delete(rowId);
+    state.watchers.tellEnded(rowId, ending);
+  }
+}
+
+function stop(state: State): void {
+  state.cancelTimer();
+  state.unwatch();
+}
+
+function fail(state: State, error: unknown): void {
+  for (const rowId of [...state.asked]) state.watchers.tellFailed(rowId, error);
+  state.asked.clear();
+}
+
+function closedError(): StepwellError {
+  return new StepwellError("ENGINE_CLOSED", "the engine was closed while somebody waited for the run.");
+}
