@@ -98,14 +98,14 @@ function renderDeclared(one: Declared, links: Links): readonly string[] {
   if (ts.isFunctionDeclaration(node)) return [...block(overloadsOf(one)), ...mentions(one, one.nodes, links), ...lead];
   if (ts.isVariableStatement(node)) return [...lead, ...block([constantText(node)])];
   const literal = literalOf(one);
-  if (literal === null) return [...lead, ...block([calm(sourceOf(node))]), ...mentions(one, [node], links)];
+  if (literal === null && !ts.isClassDeclaration(node)) return [...lead, ...block([calm(sourceOf(node))]), ...mentions(one, [node], links)];
   return [...lead, ...parametersLine(node), ...basesLine(node, links), ...renderMembers(one, links)];
 }
 
 function renderMembers(one: Declared, links: Links): readonly string[] {
   const members = membersOf(one);
-  const called = members.filter((member) => isCalled(one, member));
-  const data = members.filter((member) => !called.includes(member));
+  const called = members.filter(canBeCalled).filter((member) => isCalled(one, member));
+  const data = members.filter((member) => !isCalled(one, member));
   const constructors = one.nodes.flatMap((node) => (ts.isClassDeclaration(node) ? constructorText(node) : []));
   return [
     ...block(constructors),
@@ -113,7 +113,7 @@ function renderMembers(one: Declared, links: Links): readonly string[] {
     ...called.flatMap((member) => [
       `#### ${memberHeading(one, member)}`,
       "",
-      ...block(callsOf(member as ts.TypeElement, receiverOf(one.name)) ?? []),
+      ...block(callsOf(member, receiverOf(one.name)) ?? []),
       ...mentions(one, [member], links),
       ...docLines(docOf(member, links)),
     ]),
@@ -170,20 +170,24 @@ function block(texts: readonly string[]): readonly string[] {
   return texts.length === 0 ? [] : ["```ts signature", ...texts, "```", ""];
 }
 
-type Member = ts.TypeElement & { readonly type?: ts.TypeNode };
+type Called = ts.PropertySignature | ts.MethodSignature;
+type Field = ts.PropertyDeclaration | ts.GetAccessorDeclaration;
+type Member = Called | Field;
 
 /** Members that users see; not those that only carry types, which their comment says. */
 function membersOf(one: Declared): readonly Member[] {
-  const all = one.nodes.flatMap((node): readonly ts.Node[] =>
-    ts.isClassDeclaration(node) ? node.members.filter(isField) : (literalOf(one)?.members ?? []),
+  const all = one.nodes.flatMap((node): readonly Member[] =>
+    ts.isClassDeclaration(node) ? node.members.filter(isField) : (literalOf(one)?.members.filter(canBeCalled) ?? []),
   );
-  return (all as readonly Member[]).filter(
-    (member) => member.name !== undefined && !/never called/.test(commentOf(member)),
-  );
+  return all.filter((member) => !/never called/.test(commentOf(member)));
+}
+
+function canBeCalled(member: ts.Node): member is Called {
+  return ts.isPropertySignature(member) || ts.isMethodSignature(member);
 }
 
 /** Every error has a name. */
-function isField(member: ts.ClassElement): boolean {
+function isField(member: ts.ClassElement): member is Field {
   return (ts.isPropertyDeclaration(member) || ts.isGetAccessor(member)) && member.name.getText() !== "name";
 }
 
@@ -197,9 +201,9 @@ function commentOf(node: ts.Node): string {
 /** Whether a member has a section of its own: in types that are mostly called, what can be called. */
 function isCalled(one: Declared, member: Member): boolean {
   const members = membersOf(one);
-  const functions = members.filter((each) => ts.isTypeElement(each) && callsOf(each, "") !== null);
+  const functions = members.filter(canBeCalled).filter((each) => callsOf(each, "") !== null);
   const required = functions.filter((each) => each.questionToken === undefined);
-  return required.length * 2 >= members.length && functions.includes(member);
+  return required.length * 2 >= members.length && functions.some((each) => each === member);
 }
 
 function memberHeading(one: Declared, member: Member): string {
@@ -211,13 +215,13 @@ function receiverOf(name: string): string {
   return RECEIVERS.get(name) ?? `${name.charAt(0).toLowerCase()}${name.slice(1)}`;
 }
 
-/** The object type of an alias, also the one in an intersection; of a class, itself. */
-function literalOf({ nodes: [node] }: Declared): { readonly members: readonly ts.Node[] } | null {
+/** The object type of an alias, also the one in an intersection. */
+function literalOf({ nodes: [node] }: Declared): ts.TypeLiteralNode | null {
   if (node === undefined || ts.isFunctionDeclaration(node) || ts.isVariableStatement(node)) return null;
-  if (ts.isClassDeclaration(node)) return node;
+  if (ts.isClassDeclaration(node)) return null;
   const { type } = node;
   if (ts.isTypeLiteralNode(type)) return type;
-  const parts = ts.isIntersectionTypeNode(type) ? type.types : [];
+  const parts: readonly ts.TypeNode[] = ts.isIntersectionTypeNode(type) ? type.types : [];
   const simple = parts.every((part) => ts.isTypeLiteralNode(part) || ts.isTypeReferenceNode(part));
   return simple ? (parts.find(ts.isTypeLiteralNode) ?? null) : null;
 }

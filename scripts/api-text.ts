@@ -77,11 +77,11 @@ export function calm(source: string): string {
 }
 
 /** A function member as it is called, one line or block per overload; null for data. */
-export function callsOf(member: ts.TypeElement, receiver: string): readonly string[] | null {
+export function callsOf(member: ts.PropertySignature | ts.MethodSignature, receiver: string): readonly string[] | null {
   const name = member.name?.getText() ?? "";
   const called = name.startsWith("[") ? `${receiver}${name}` : `${receiver}.${name}`;
   if (ts.isMethodSignature(member)) return [`${called}${calm(sourceOf(member).slice(name.length))}`];
-  if (!ts.isPropertySignature(member) || member.type === undefined) return null;
+  if (member.type === undefined) return null;
   if (ts.isFunctionTypeNode(member.type)) return [`${called}${signatureText(member.type)}`];
   if (!ts.isTypeLiteralNode(member.type) || !member.type.members.every(ts.isCallSignatureDeclaration)) return null;
   return member.type.members.filter(ts.isCallSignatureDeclaration).map((each) => `${called}${signatureText(each)}`);
