@@ -49,7 +49,7 @@ const BY_INDEX: readonly (readonly [query: keyof typeof QUERIES, plan: string])[
 /** One run's rows, or one page, are put in order; a claim, an inbox and a wake never are. */
 const SORTED: readonly string[] = ["listCheckpoints", "listAttempts", "listActiveSteps"];
 
-/** The registries are read whole, and so are a filter's own lists and what is left of a walk that ended. */
+/** The registries are read whole, and so are a filter's own lists and what is left of a walk that ended (not by SQLite 3.54). */
 const SCANNED: readonly string[] = ["listRuns", "listRunsByAttribute", "countAttribute", "listVersions", "listWorkers"];
 
 describe("query plans", () => {
@@ -65,8 +65,8 @@ describe("query plans", () => {
 
   it.each(queries)("%s scans no table and sorts no more than one run", (name, sql) => {
     const plan = planOf(sql).replaceAll(/SCAN (CONSTANT ROW|json_each)/g, "");
-    const wanted = { scans: SCANNED.includes(name), sorts: SORTED.includes(name) };
-    expect({ scans: plan.includes("SCAN"), sorts: plan.includes("TEMP B-TREE") }).toEqual(wanted);
+    expect(plan.includes("TEMP B-TREE")).toBe(SORTED.includes(name));
+    if (!SCANNED.includes(name)) expect(plan).not.toContain("SCAN");
     expect(plan).not.toMatch(/SCAN (runs|steps|attempts|inbox|notes|attributes)\b/);
   });
 });
