@@ -15,6 +15,12 @@ const PARTS: readonly Part[] = [
     args: "--coverage --reporter=default --reporter=./scripts/test-report.ts",
     report: TEST_REPORT,
   },
+  {
+    name: "tests in Bun",
+    script: "test:runtimes",
+    args: "bun --quick --report coverage/tests-bun.json",
+    report: "coverage/tests-bun.json",
+  },
   { name: "build", script: "build:check" },
   { name: "types", script: "typecheck" },
   { name: "lint", script: "lint" },

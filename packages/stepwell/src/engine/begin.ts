@@ -4,6 +4,7 @@
  * where it stands instead of being replayed; a lost one is given back.
  */
 import type { Claim, Memory } from "../store/store.ts";
+import { beatStep, watchSteps } from "./beat.ts";
 import type { Deps } from "./deps.ts";
 import { executeRun } from "./execute.ts";
 import {
@@ -31,6 +32,7 @@ export function beginRun(deps: Deps, slots: Slots, claim: Claim): void {
     if (claim.run.fence === lingering.owner.fence + 1) {
       lingering.draining = slots.draining;
       slots.executing.set(rowId, lingering);
+      watchSteps(deps, slots);
       return follow(deps, lingering, continueExecution(deps, lingering, claim));
     }
     loseExecution(lingering, leaseLost(lingering));
@@ -43,6 +45,7 @@ export function executionHooks(deps: Deps, slots: Slots): Slots["hooks"] {
   return {
     leave: (exec, how) => leave(deps, slots, exec, how),
     checkIdle: (exec) => checkIdle(deps, exec),
+    beat: (step, details) => beatStep(deps, step, details),
   };
 }
 
@@ -75,6 +78,7 @@ function enter(deps: Deps, slots: Slots, exec: Execution, nowMs: number): void {
   exec.draining = slots.draining;
   observeClock(deps.host, exec, nowMs);
   slots.executing.set(exec.run.rowId, exec);
+  watchSteps(deps, slots);
   follow(deps, exec, execute(deps, slots, exec));
 }
 

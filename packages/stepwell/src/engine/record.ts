@@ -63,6 +63,12 @@ export function saveAttempt(
   });
 }
 
+/** Save that an attempt has been running for a while; nobody waits for it. */
+export function saveRunning(deps: Deps, exec: Execution, attempt: Omit<NewAttempt, "seq" | "dueAtMs" | "state">): void {
+  const stored = { ...attempt, state: "running", seq: nextSeq(exec, null), dueAtMs: null } as const;
+  submit(deps, exec, { kind: "attempt", owner: exec.owner, attempt: stored, dueInMs: null }, () => quieten(deps, exec));
+}
+
 /** Add a line to the history; nobody waits for it. `value` is encoded. */
 export function saveNote(deps: Deps, exec: Execution, note: NoteKind, value: string): void {
   submit(deps, exec, { kind: "note", owner: exec.owner, note, value, seq: nextSeq(exec, null) }, () =>

@@ -2,9 +2,9 @@
  * Slots: what a worker has in its hands. A run holds a slot while it is executed, and
  * none while it is parked; bodies of parked runs linger in memory.
  */
-import type { Execution, RunningStep } from "./execution.ts";
 import type { Host } from "./host.ts";
 import { isClosed, newRoom, type Room } from "./probation.ts";
+import type { Execution, ExecutionHooks, RunningStep } from "./execution.ts";
 
 /** All mutable state of one worker. */
 export type Slots = {
@@ -28,9 +28,12 @@ export type Slots = {
   /** Runs whose memory is being read, and whether something was posted to them meanwhile. */
   readonly loading: Map<number, { posted: boolean }>;
   cancelPoll: () => void;
+  /** True while the next look at running steps is planned, see beat.ts. */
+  watching: boolean;
+  cancelWatch: () => void;
   onEmpty: (() => void) | null;
   /** What every execution here is given. */
-  hooks: Pick<Execution, "leave" | "checkIdle">;
+  hooks: ExecutionHooks;
 };
 
 /** Nothing in hand; until the first claim, older runs may wait. */
@@ -49,8 +52,10 @@ export function newSlots(concurrency: number): Slots {
     draining: false,
     loading: new Map(),
     cancelPoll: () => {},
+    watching: false,
+    cancelWatch: () => {},
     onEmpty: null,
-    hooks: { leave: () => {}, checkIdle: () => {} },
+    hooks: { leave: () => {}, checkIdle: () => {}, beat: () => {} },
   };
 }
 

@@ -73,6 +73,7 @@ export async function openWorker(deps: Deps): Promise<Worker> {
       lease.stop();
       unwatch();
       slots.cancelPoll();
+      slots.cancelWatch();
       await leaveRegistry(deps, lease.workerId());
     },
   };

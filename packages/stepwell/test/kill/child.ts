@@ -37,7 +37,8 @@ export type ChildOrders = {
   readonly death: DeathPoint | null;
 };
 
-if (import.meta.main) await work(JSON.parse(process.argv[2]!) as ChildOrders);
+// Not import.meta.main, which Node 22 does not know.
+if (process.argv[1] === import.meta.filename) await work(JSON.parse(process.argv[2]!) as ChildOrders);
 
 async function work(orders: ChildOrders): Promise<void> {
   const name = `child-${orders.start}`;
@@ -47,7 +48,7 @@ async function work(orders: ChildOrders): Promise<void> {
   let order = orders.start * 1_000_000;
   let executions = order;
   const host = openHost();
-  const store = await openSqliteStore(orders.database, { clock: host.nowMs });
+  const store = await openSqliteStore(orders.database, { clock: host.nowMs, pace: host });
   const desk = {
     seed: orders.seed,
     log: {

@@ -177,6 +177,15 @@ export const FAULTS: readonly Fault[] = [
   ],
   [
     "I7",
+    "a step starts again although nothing interrupted its run, while other processes were killed",
+    (draft) => {
+      draft.records = [];
+      draft.crashes.push({ at: 1, trueMs: 1, process: "w3", graceful: false });
+      startAgain(draft, startOf(draft, ORDER, "charge"), {});
+    },
+  ],
+  [
+    "I7",
     "a step ran under a claim that was parked, and again later",
     (draft) => {
       const start = startOf(draft, ORDER, "charge");
