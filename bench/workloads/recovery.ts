@@ -69,11 +69,12 @@ function journeyOf(gate: () => Promise<string>): Workflow<number, string> {
 
 /** @throws Error when a run has ended otherwise than completed */
 async function anyUnfinished(engine: Engine): Promise<boolean> {
-  const [other] = await engine.list({
+  const { runs } = await engine.list({
     workflow: NAME,
     state: ["pending", "running", "waiting", "paused", "failed", "quarantined"],
     limit: 1,
   });
+  const [other] = runs;
   if (other === undefined) return false;
   if (other.state === "pending" || other.state === "running" || other.state === "waiting") return true;
   throw new Error(`run ${other.id} is ${other.state}: ${String(other.error)}`);

@@ -5,17 +5,21 @@
  * only the engine's rim decodes them.
  */
 
+/** All states of a run. */
+export const RUN_STATES = [
+  "pending",
+  "running",
+  "waiting",
+  "paused",
+  "compensating",
+  "completed",
+  "failed",
+  "cancelled",
+  "quarantined",
+] as const;
+
 /** Where a run stands. `waiting` is parked; `waitingFor` says for what. */
-export type RunState =
-  | "pending"
-  | "running"
-  | "waiting"
-  | "paused"
-  | "compensating"
-  | "completed"
-  | "failed"
-  | "cancelled"
-  | "quarantined";
+export type RunState = (typeof RUN_STATES)[number];
 
 /** States that no transition leaves (P8). */
 export type TerminalState = "completed" | "failed" | "cancelled";

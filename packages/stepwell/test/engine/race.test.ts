@@ -103,7 +103,7 @@ it("a retry, a child and a map that lose are given up; a detached promise goes o
   expect(log).toEqual(["item 1 began", "item 1 was stopped"]);
   await world.advance(3_000);
   expect(await run.result()).toEqual(["late", true, ["RACE_LOST", "RACE_LOST", "RACE_LOST"]]);
-  const [childRun] = await engine.list({ workflow: "t/child" });
+  const [childRun] = (await engine.list({ workflow: "t/child" })).runs;
   expect(childRun?.state).toBe("cancelled");
 });
 
