@@ -102,6 +102,7 @@ export function saveTransition(
 /** Submit a write of this execution; `stored` hears only of success. */
 export function submit(deps: Deps, exec: Execution, write: Write, stored: (result: WriteResult) => void): void {
   exec.unanswered += 1;
+  exec.moves += 1;
   deps.committer.submit(write, (result) => {
     if (isStored(deps, exec, result)) stored(result);
   });

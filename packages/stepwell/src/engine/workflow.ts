@@ -14,6 +14,7 @@ import type { Identity } from "../model/run.ts";
 import type { ChildChain, NamedChain, StepChain } from "./chain.ts";
 import type { Handler, StepContext } from "./handler.ts";
 import type { StepDefaults } from "./scope.ts";
+import { toStuckAfter } from "./stuck-after.ts";
 import type { Signal } from "./signal.ts";
 
 /** What a wait for a signal gives: the payload, or the stored fact that none came in time. */
@@ -166,6 +167,8 @@ export type Workflow<Raw = never, Output = unknown> = Identity & {
   readonly input: StandardSchemaV1 | undefined;
   /** How long a run may take as a whole; null: for ever. */
   readonly timeoutMs: number | null;
+  /** After how long without a move a run is reported; Infinity: never; null: as the engine says. */
+  readonly stuckAfterMs: number | null;
   /** Takes the decoded input, after the schema. */
   readonly body: (ctx: Ctx<never>, input: never) => Promise<Output>;
   /** Carries `Raw` for inference; never called. */
@@ -185,6 +188,8 @@ export type WorkflowOptions = {
    * undone, which has no deadline. Without it a run may take for ever.
    */
   readonly timeout?: Duration;
+  /** Report a run that has not moved for so long; instead of what the engine says. False: never report one. */
+  readonly stuckAfter?: Duration | false;
 };
 
 /**
@@ -212,7 +217,7 @@ export function workflow(
 ): Workflow {
   const where = `workflow "${name}"`;
   const identity = parseWorkflowName(name, where);
-  checkKeys(where, options, ["version", "description", "input", "timeout"]);
+  checkKeys(where, options, ["version", "description", "input", "timeout", "stuckAfter"]);
   parseVersion(options.version);
   if (typeof body !== "function") throw new StepwellError("WORKFLOW_INVALID", `${where} has no body function.`);
   return Object.freeze({
@@ -222,6 +227,11 @@ export function workflow(
     description: options.description,
     input: options.input,
     timeoutMs: options.timeout === undefined ? null : parseDuration(options.timeout, `timeout of ${where}`),
+    stuckAfterMs: options.stuckAfter === undefined ? null : stuckMs(options.stuckAfter, `stuckAfter of ${where}`),
     body,
   } as const);
+}
+
+function stuckMs(stuckAfter: Duration | false, where: string): number {
+  return toStuckAfter(stuckAfter, where) ?? Infinity;
 }
