@@ -65,6 +65,7 @@ async function settled(deps: Deps, config: CallConfig, step: RunningStep, outcom
     if (stepping.has(step)) endBeats(deps, step);
     return failureEnd(deps, step, thrown);
   } finally {
+    if (step.abortedFor !== "timeout") step.ended = true;
     stepping.delete(step);
   }
 }
@@ -109,6 +110,7 @@ function findHandler(config: CallConfig, failure: Failure): ((error: StepError) 
 /** Most steps ask for little of this, so it is worked out when they do. */
 const STEP = {
   kind: "step",
+  ended: false,
   told: false,
   beat: null,
   get name(): string {

@@ -20,7 +20,8 @@ import { checkIdle, continueExecution } from "./idle.ts";
 import { readInbox } from "./inbox.ts";
 import { readPatiently } from "./patience.ts";
 import { leaseLost } from "./record.ts";
-import { isEmpty, type Slots } from "./slots.ts";
+import { isSuspectsTurn, vacate } from "./probation.ts";
+import { isClear, isEmpty, type Slots } from "./slots.ts";
 
 /** Continue a lingering body if nobody held the run meanwhile; else execute the run afresh. */
 export function beginRun(deps: Deps, slots: Slots, claim: Claim): void {
@@ -116,10 +117,19 @@ function leave(deps: Deps, slots: Slots, exec: Execution, how: Left): void {
   const current = slots.executing.get(rowId) === exec;
   if (current) slots.executing.delete(rowId);
   if (current && how === "parked") linger(deps, slots, exec);
-  if (how === "lost") giveBack(deps, exec);
+  if (how === "lost") giveBack(deps, slots, exec);
   if (how !== "over") deps.watchers.tellLeft(rowId);
+  if (current && vacate(slots.room, rowId)) slots.nudged = true;
   if (isEmpty(slots)) slots.onEmpty?.();
-  if (slots.nudged) deps.worker.nudge();
+  keepLeftovers(deps, slots, exec);
+  if (slots.nudged || isSuspectsTurn(slots.room, isClear(deps.host, slots))) deps.worker.nudge();
+}
+
+/** Step code that goes on without its run can still end the process: a suspect would be blamed for it (B1). */
+function keepLeftovers({ host }: Deps, slots: Slots, exec: Execution): void {
+  const sinceMs = host.monotonicMs();
+  for (const step of exec.abandoned.splice(0)) slots.leftovers.set(step, sinceMs);
+  if (exec.phase === "lost") for (const step of exec.stepping) slots.leftovers.set(step, sinceMs);
 }
 
 function linger(deps: Deps, slots: Slots, exec: Execution): void {
@@ -135,12 +145,14 @@ function linger(deps: Deps, slots: Slots, exec: Execution): void {
  * The store may still hold a lost run for this worker (a lease in doubt, a fault of ours): let it be claimed again.
  * Refused as stale otherwise.
  */
-function giveBack(deps: Deps, exec: Execution): void {
+function giveBack(deps: Deps, slots: Slots, exec: Execution): void {
   const { owner } = exec;
   const seq = exec.seq + 1;
   const transition = { kind: "release" } as const;
   const write = { kind: "transition", owner, transition, seq, consumes: null, parent: null } as const;
+  slots.givingBack += 1;
   deps.committer.submit(write, (result) => {
+    slots.givingBack -= 1;
     if (result.kind === "stored") deps.worker.nudge();
   });
 }

@@ -122,6 +122,7 @@ function workerDoor(seat: Seat): WorkerDoor {
     unreserve: () => seat.worker?.unreserve(),
     begin: (claim, input) => seat.worker?.begin(claim, input),
     executes: (rowId) => seat.worker?.executes(rowId) ?? false,
+    proved: (rowId) => seat.worker?.proved(rowId),
     nudge: () => seat.worker?.nudge(),
     receive: (posted) => seat.worker?.receive(posted),
     workerId: () => seat.worker?.workerId() ?? null,

@@ -107,6 +107,7 @@ async function settleFloating(deps: Deps, exec: Execution, outcome: Outcome): Pr
   abortSteps(exec, cause, new StepwellError("STEP_FLOATING", `the body of ${runName(exec)} has ended.`));
   await quiet(deps, exec, deps.settings.graceMs);
   exec.open.clear();
+  exec.abandoned.push(...exec.stepping);
   exec.stepping.clear();
   await quiet(deps, exec, null);
   if (outcome.kind === "returned" || outcome.kind === "threw") {

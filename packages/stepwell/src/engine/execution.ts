@@ -59,6 +59,8 @@ export type RunningStep = Place & {
   abortReason: unknown;
   /** Made when the code first asks for its signal. */
   controller: AbortController | null;
+  /** True once the code has come to its end; of code that returns no promise nobody asks. */
+  ended: boolean;
   /** True once the store knows that it is running. */
   told: boolean;
   /** Null until it tells of itself. */
@@ -109,6 +111,8 @@ export type Execution = {
   readonly open: Map<string, OpenCall>;
   waits: Late<PendingWait>;
   readonly stepping: Set<RunningStep>;
+  /** Step code that the run does not wait for any longer; it may still be running. */
+  readonly abandoned: RunningStep[];
   /** Writes submitted and not answered. */
   unanswered: number;
   /** Received, not consumed, by number. */
@@ -193,6 +197,7 @@ export function newExecution(
     open: new Map(),
     waits: NOTHING,
     stepping: new Set(),
+    abandoned: [],
     unanswered: 0,
     inbox: memory === null ? [] : [...memory.inbox],
     inboxSeen: Math.max(run.inboxSeq, memory?.inboxSeq ?? 0),

@@ -30,8 +30,16 @@ export function saveCheckpoint(
 ): void {
   exec.unanswered += 1;
   deps.committer.submit(write, (result) => {
-    if (isStored(deps, exec, result)) deliverFresh(deps, exec, write.checkpoint.seq, settle);
+    if (!isStored(deps, exec, result)) return;
+    if (exec.run.crashes > 0) prove(deps, exec);
+    deliverFresh(deps, exec, write.checkpoint.seq, settle);
   });
+}
+
+/** A stored checkpoint is progress: the run is not suspected any more. */
+function prove(deps: Deps, exec: Execution): void {
+  exec.run = { ...exec.run, crashes: 0 };
+  deps.worker.proved(exec.run.rowId);
 }
 
 /** When an attempt or a wait is due: so long after the store has it, or at a moment by the store's clock. */

@@ -18,12 +18,16 @@ export function inTime(deps: Deps, step: RunningStep, config: CallConfig, outcom
   return new Promise((resolve, reject) => {
     const fail = (error: StepwellError): void => {
       abortStep(step, "timeout", error);
+      if (step.abortedFor === "timeout") step.exec.abandoned.push(step);
       reject(error);
     };
     const cancels = [limit(deps, config, fail), listen(deps, step, config, fail)];
     Promise.resolve(outcome)
       .then(resolve, reject)
-      .finally(() => cancels.forEach((cancel) => cancel()));
+      .finally(() => {
+        step.ended = true;
+        cancels.forEach((cancel) => cancel());
+      });
   });
 }
 

@@ -35,7 +35,7 @@ const CANCELS: Invariant = {
 };
 
 const DEADLINES: Invariant = {
-  id: "I30",
+  id: "I31",
   title: "a run fails for want of time when its time is up, not before, and then begins no step (P7)",
   check: (c) => c.evidence.stories.flatMap((story) => [...expiredEarly(c, story), ...lateWork(c, story)]),
 };

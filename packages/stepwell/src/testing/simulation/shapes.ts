@@ -63,6 +63,7 @@ function bodiesOf(child: (name: string) => Workflow<ShapeInput, unknown>): Reado
     items,
     appointed,
     limited: (ctx, input, s) => limited(ctx, input, s, child),
+    deadly,
   };
 }
 
@@ -89,8 +90,8 @@ export const SHAPE_NAMES = [
   "limited",
 ] as const;
 
-/** One of {@link SHAPE_NAMES}. */
-export type ShapeName = (typeof SHAPE_NAMES)[number];
+/** One of {@link SHAPE_NAMES}, or the one that kills its workers, which is no ordinary company. */
+export type ShapeName = (typeof SHAPE_NAMES)[number] | "deadly";
 
 /** One after another, each named by what the one before returned. */
 async function sequence(ctx: Ctx, input: ShapeInput, s: Scribe): Promise<string> {
@@ -296,4 +297,10 @@ async function derived(ctx: Ctx, _input: ShapeInput, s: Scribe): Promise<string>
   ctx.progress("nearly");
   ctx.set({ stage: "rested" });
   return step(ctx, s, `at-${moment.getTime()}`, SOUND);
+}
+
+/** Ends the process that executes it; gets on a little before it does. */
+async function deadly(ctx: Ctx, input: ShapeInput, s: Scribe): Promise<string> {
+  if (input.salt % 2 === 0) await step(ctx, s, "harmless", SOUND);
+  return step(ctx, s, "deadly", { deadly: true, msMax: 100 });
 }
