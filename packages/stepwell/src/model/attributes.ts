@@ -30,8 +30,9 @@ export function changeAttributes(attributes: Attributes, changes: AttributeChang
   }
   for (const [name, value] of Object.entries(changes)) checkEntry(name, value);
   const kept = Object.entries({ ...attributes, ...changes }).filter(([, value]) => value !== null);
-  if (kept.length > ATTRIBUTES_MAX)
+  if (kept.length > ATTRIBUTES_MAX) {
     throw invalid(`${kept.length} names are more than the ${ATTRIBUTES_MAX} of one run`);
+  }
   return Object.fromEntries(kept) as Attributes;
 }
 

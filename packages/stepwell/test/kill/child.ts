@@ -9,7 +9,8 @@ import { openHost } from "../../src/engine/host.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Request, WitnessEvent } from "../../src/testing/simulation/evidence.ts";
-import { ORDER, openShapes, type ShapeInput, type ShapeName } from "../../src/testing/simulation/shapes.ts";
+import { ORDER, type ShapeInput } from "../../src/testing/simulation/behaviour.ts";
+import { openShapes, type ShapeName } from "../../src/testing/simulation/shapes.ts";
 
 /** A run that the child asks for. */
 export type Wanted = {
