@@ -73,7 +73,8 @@ async function tellRun(seed: string, run: string): Promise<void> {
 function parseShapes(text: string | undefined): SimulateOptions {
   if (text === undefined) return {};
   const names = text.split(",");
-  const unknown = names.find((name) => !SHAPE_NAMES.includes(name as ShapeName));
-  if (unknown !== undefined) throw new Error(`There is no shape "${unknown}"; there are ${SHAPE_NAMES.join(", ")}.`);
+  const known: readonly string[] = [...SHAPE_NAMES, "deadly"];
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new Error(`There is no shape "${unknown}"; there are ${known.join(", ")}.`);
   return { shapes: names as ShapeName[] };
 }

@@ -25,7 +25,7 @@ const PRAGMAS = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wa
 const BINDS = {
   insertRun:
     "workflowId, versionId, publicId, state, workerId, fence, dueAtMs, " +
-    "input, inputHash, actor, seed, parentId, parentKey, parentAwaits, nowMs",
+    "input, inputHash, actor, seed, parentId, parentKey, parentAwaits, nowMs, deadlineAtMs",
   saveCheckpoint: "key, seq, kind, outcome, attempt, compensable, nowMs, durationMs, value, rowId, workerId, fence",
   completeRun: "output, seq, nowMs, rowId, workerId, fence",
 };
@@ -129,6 +129,7 @@ function insertRun(bare: Bare, nowMs: number): number {
     null,
     0,
     nowMs,
+    null,
   );
   expectOne(changes);
   return Number(lastInsertRowid);

@@ -20,7 +20,7 @@ export type { ChildChain, NamedChain, Settled, ShapedChain, StepChain, StepError
 export { openEngine, type StoreOption } from "./engine/open.ts";
 export type { Engine, StartOptions } from "./engine/engine.ts";
 export type { EngineOptions, LogEntry, WorkOptions } from "./engine/settings.ts";
-export type { DecodedEvent, RunHandle, RunOutcome, RunStatus, SignalOptions } from "./engine/handle.ts";
+export type { DecodedEvent, LongStep, RunHandle, RunOutcome, RunStatus, SignalOptions } from "./engine/handle.ts";
 export {
   ERROR_CODES,
   type ErrorCode,
@@ -32,5 +32,6 @@ export {
 export type { StepName } from "./model/key.ts";
 export type { Duration } from "./model/duration.ts";
 export type { RetryOptions } from "./model/retry.ts";
-export type { RunState, Wait } from "./model/run.ts";
+export type { AttributeChanges } from "./model/attributes.ts";
+export type { Attributes, AttributeValue, RunState, Wait } from "./model/run.ts";
 export type { StepKind, StepOutcome } from "./model/step.ts";

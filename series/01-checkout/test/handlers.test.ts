@@ -34,6 +34,8 @@ const context = (step: string): StepContext => ({
   step,
   runId: "order:1",
   workflow: "ecommerce/process_order",
+  heartbeat: () => {},
+  lastHeartbeat: undefined,
 });
 
 /** Validate as the engine does, then work. */

@@ -2,13 +2,14 @@
  * Attempt: one try of step code, with its context, timeout and abort signal.
  */
 import { encode } from "../model/json.ts";
-import { StepwellError } from "../model/errors.ts";
 import { type Failure, toError, toFailure } from "../model/failure.ts";
+import { endBeats, lastBeat } from "./beat.ts";
 import type { CallConfig, StepError } from "./chain.ts";
 import type { Deps } from "./deps.ts";
-import { type AbortCause, abortStep, type Execution, type RunningStep, runName } from "./execution.ts";
+import { type AbortCause, type Execution, type RunningStep, runName } from "./execution.ts";
 import type { StepContext } from "./handler.ts";
 import type { Host } from "./host.ts";
+import { isTimed, inTime } from "./timeout.ts";
 
 /** How an attempt ended. `text` is what is stored, `value` the decoded copy that the body gets. */
 export type AttemptEnd =
@@ -36,7 +37,7 @@ export type StepCall = { readonly exec: Execution; readonly key: string; readonl
 
 /**
  * Run step code once; whatever it throws becomes a Failure. Code that returns no promise has ended when this returns;
- * a promise that is given never rejects.
+ * a promise that is given never rejects. Attempt 0: code that is part of another attempt.
  */
 export function runAttempt(
   deps: Deps,
@@ -47,9 +48,10 @@ export function runAttempt(
   const step = openStep(deps.host, call, attempt);
   try {
     const outcome = deps.host.inside(step, () => work(step.context));
-    if (call.config.timeoutMs === null && !isThenable(outcome)) return valueEnd(deps, step, outcome);
+    if (!isTimed(call.config) && !isThenable(outcome)) return valueEnd(deps, step, outcome);
     return settled(deps, call.config, step, outcome);
   } catch (thrown) {
+    endBeats(deps, step);
     return failureEnd(deps, step, thrown);
   }
 }
@@ -58,10 +60,12 @@ async function settled(deps: Deps, config: CallConfig, step: RunningStep, outcom
   const { stepping } = step.exec;
   stepping.add(step);
   try {
-    return valueEnd(deps, step, await (config.timeoutMs === null ? outcome : timed(deps, step, config, outcome)));
+    return valueEnd(deps, step, await (isTimed(config) ? inTime(deps, step, config, outcome) : outcome));
   } catch (thrown) {
+    if (stepping.has(step)) endBeats(deps, step);
     return failureEnd(deps, step, thrown);
   } finally {
+    if (step.abortedFor !== "timeout") step.ended = true;
     stepping.delete(step);
   }
 }
@@ -90,8 +94,8 @@ export async function shapeFailure(
 ): Promise<AttemptEnd | null> {
   const shape = findHandler(call.config, failure) ?? (final ? call.config.fallback : null);
   if (shape === null) return null;
-  const untimed = { ...call, config: { ...call.config, timeoutMs: null } };
-  return runAttempt(deps, untimed, () => shape(toError(failure)), 1);
+  const untimed = { ...call, config: { ...call.config, timeoutMs: null, heartbeatMs: null } };
+  return runAttempt(deps, untimed, () => shape(toError(failure)), 0);
 }
 
 /** By `code`, then by `name`; handlers given first win. */
@@ -106,6 +110,9 @@ function findHandler(config: CallConfig, failure: Failure): ((error: StepError) 
 /** Most steps ask for little of this, so it is worked out when they do. */
 const STEP = {
   kind: "step",
+  ended: false,
+  told: false,
+  beat: null,
   get name(): string {
     const { exec, key } = this as unknown as RunningStep;
     return `${runName(exec)} ${key}`;
@@ -153,24 +160,11 @@ const STEP_CONTEXT = {
     if (step.abortedFor !== null) step.controller.abort(step.abortReason);
     return step.controller.signal;
   },
+  get heartbeat(): StepContext["heartbeat"] {
+    const step = (this as unknown as Inner)[RUNNING];
+    return (details) => step.exec.beat(step, details);
+  },
+  get lastHeartbeat(): unknown {
+    return lastBeat((this as unknown as Inner)[RUNNING]);
+  },
 };
-
-/** A timed-out attempt is over for the engine; its code is told by the signal, and its late outcome ignored. */
-function timed(
-  deps: Deps,
-  step: RunningStep,
-  config: Pick<CallConfig, "timeoutMs" | "where">,
-  outcome: unknown,
-): Promise<unknown> {
-  const { timeoutMs, where } = config;
-  return new Promise((resolve, reject) => {
-    const cancel = deps.host.timer(timeoutMs ?? 0, () => {
-      const error = new StepwellError("STEP_TIMEOUT", `${where} took longer than ${timeoutMs} ms.`, {
-        details: { timeoutMs },
-      });
-      abortStep(step, "timeout", error);
-      reject(error);
-    });
-    Promise.resolve(outcome).then(resolve, reject).finally(cancel);
-  });
-}

@@ -4,6 +4,7 @@
  * where it stands instead of being replayed; a lost one is given back.
  */
 import type { Claim, Memory } from "../store/store.ts";
+import { beatStep, watchSteps } from "./beat.ts";
 import type { Deps } from "./deps.ts";
 import { executeRun } from "./execute.ts";
 import {
@@ -19,7 +20,8 @@ import { checkIdle, continueExecution } from "./idle.ts";
 import { readInbox } from "./inbox.ts";
 import { readPatiently } from "./patience.ts";
 import { leaseLost } from "./record.ts";
-import { isEmpty, type Slots } from "./slots.ts";
+import { isSuspectsTurn, vacate } from "./probation.ts";
+import { isClear, isEmpty, type Slots } from "./slots.ts";
 
 /** Continue a lingering body if nobody held the run meanwhile; else execute the run afresh. */
 export function beginRun(deps: Deps, slots: Slots, claim: Claim): void {
@@ -30,6 +32,7 @@ export function beginRun(deps: Deps, slots: Slots, claim: Claim): void {
     if (claim.run.fence === lingering.owner.fence + 1) {
       lingering.draining = slots.draining;
       slots.executing.set(rowId, lingering);
+      watchSteps(deps, slots);
       return follow(deps, lingering, continueExecution(deps, lingering, claim));
     }
     loseExecution(lingering, leaseLost(lingering));
@@ -42,6 +45,7 @@ export function executionHooks(deps: Deps, slots: Slots): Slots["hooks"] {
   return {
     leave: (exec, how) => leave(deps, slots, exec, how),
     checkIdle: (exec) => checkIdle(deps, exec),
+    beat: (step, details) => beatStep(deps, step, details),
   };
 }
 
@@ -74,6 +78,7 @@ function enter(deps: Deps, slots: Slots, exec: Execution, nowMs: number): void {
   exec.draining = slots.draining;
   observeClock(deps.host, exec, nowMs);
   slots.executing.set(exec.run.rowId, exec);
+  watchSteps(deps, slots);
   follow(deps, exec, execute(deps, slots, exec));
 }
 
@@ -112,10 +117,19 @@ function leave(deps: Deps, slots: Slots, exec: Execution, how: Left): void {
   const current = slots.executing.get(rowId) === exec;
   if (current) slots.executing.delete(rowId);
   if (current && how === "parked") linger(deps, slots, exec);
-  if (how === "lost") giveBack(deps, exec);
+  if (how === "lost") giveBack(deps, slots, exec);
   if (how !== "over") deps.watchers.tellLeft(rowId);
+  if (current && vacate(slots.room, rowId)) slots.nudged = true;
   if (isEmpty(slots)) slots.onEmpty?.();
-  if (slots.nudged) deps.worker.nudge();
+  keepLeftovers(deps, slots, exec);
+  if (slots.nudged || isSuspectsTurn(slots.room, isClear(deps.host, slots))) deps.worker.nudge();
+}
+
+/** Step code that goes on without its run can still end the process: a suspect would be blamed for it (B1). */
+function keepLeftovers({ host }: Deps, slots: Slots, exec: Execution): void {
+  const sinceMs = host.monotonicMs();
+  for (const step of exec.abandoned.splice(0)) slots.leftovers.set(step, sinceMs);
+  if (exec.phase === "lost") for (const step of exec.stepping) slots.leftovers.set(step, sinceMs);
 }
 
 function linger(deps: Deps, slots: Slots, exec: Execution): void {
@@ -131,12 +145,14 @@ function linger(deps: Deps, slots: Slots, exec: Execution): void {
  * The store may still hold a lost run for this worker (a lease in doubt, a fault of ours): let it be claimed again.
  * Refused as stale otherwise.
  */
-function giveBack(deps: Deps, exec: Execution): void {
+function giveBack(deps: Deps, slots: Slots, exec: Execution): void {
   const { owner } = exec;
   const seq = exec.seq + 1;
   const transition = { kind: "release" } as const;
   const write = { kind: "transition", owner, transition, seq, consumes: null, parent: null } as const;
+  slots.givingBack += 1;
   deps.committer.submit(write, (result) => {
+    slots.givingBack -= 1;
     if (result.kind === "stored") deps.worker.nudge();
   });
 }

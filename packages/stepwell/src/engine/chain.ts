@@ -54,6 +54,11 @@ export type StepChain<O, Undone extends unknown[] = [value: O]> = ShapedChain<O>
   readonly retry: (options: RetryOptions | number) => StepChain<O, Undone>;
   /** Per attempt; the step's AbortSignal fires and the attempt fails with STEP_TIMEOUT. */
   readonly timeout: (limit: Duration) => StepChain<O, Undone>;
+  /**
+   * An attempt that does not call `step.heartbeat()` for so long, from its start on, fails with STEP_HEARTBEAT_MISSED and
+   * is tried again as after a timeout.
+   */
+  readonly heartbeat: (silence: Duration) => StepChain<O, Undone>;
   /** Undo, in reverse order of completion, if the run fails or is cancelled later. Gets the decoded checkpoint. */
   readonly compensate: (
     undo: (...args: [...Undone, step: StepContext]) => unknown,
@@ -68,6 +73,7 @@ export type CallConfig = {
   where: string;
   retry: RetryPolicy;
   timeoutMs: number | null;
+  heartbeatMs: number | null;
   compensate: { readonly undo: (...args: never[]) => unknown; readonly retry: RetryPolicy } | null;
   onError: readonly ErrorHandlers[];
   fallback: ((error: StepError) => unknown) | null;
@@ -98,6 +104,7 @@ export function newCallConfig(where: string, retry: RetryPolicy, timeoutMs: numb
     where,
     retry,
     timeoutMs,
+    heartbeatMs: null,
     compensate: null,
     onError: NO_HANDLERS,
     fallback: null,
@@ -178,6 +185,9 @@ const CHAIN = Object.create(Promise.prototype, {
   }),
   timeout: method((config, limit: Duration) => {
     config.timeoutMs = parseDuration(limit, `timeout of ${config.where}`);
+  }),
+  heartbeat: method((config, silence: Duration) => {
+    config.heartbeatMs = parseDuration(silence, `heartbeat of ${config.where}`);
   }),
   compensate: method((config, undo: (...args: never[]) => unknown, retry?: RetryOptions) => {
     config.compensate = { undo, retry: parseRetry(retry ?? {}, COMPENSATION_RETRY, config.where) };

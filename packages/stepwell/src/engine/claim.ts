@@ -6,7 +6,8 @@ import type { Claim } from "../store/store.ts";
 import { beginRun } from "./begin.ts";
 import type { Deps } from "./deps.ts";
 import type { Lease } from "./lease.ts";
-import { freeSlots, type Slots } from "./slots.ts";
+import { isSuspectsTurn, noteSuspects, occupy, roomInMs, tendRoom } from "./probation.ts";
+import { freeSlots, isClear, type Slots } from "./slots.ts";
 
 /** Runs taken by one claim at most. */
 const CLAIM_MAX = 256;
@@ -34,9 +35,13 @@ async function claimDue(deps: Deps, slots: Slots, lease: Lease): Promise<void> {
   }
   slots.claiming = false;
   if (slots.draining) return;
-  if (slots.nudged && freeSlots(slots) > 0) return nudgeWorker(deps, slots, lease);
+  if (slots.nudged && mayTake(deps, slots)) return nudgeWorker(deps, slots, lease);
   const pollInMs = Math.min(pollMs ?? POLL_MS_MAX, POLL_MS_MAX);
   slots.cancelPoll = deps.host.timer(pollInMs, () => void poll(deps, slots, lease));
+}
+
+function mayTake({ host }: Deps, slots: Slots): boolean {
+  return freeSlots(slots) > 0 || isSuspectsTurn(slots.room, isClear(host, slots));
 }
 
 /** Other processes may have brought versions that this worker can continue. */
@@ -53,28 +58,67 @@ async function poll(deps: Deps, slots: Slots, lease: Lease): Promise<void> {
 async function claimOnce(deps: Deps, slots: Slots, lease: Lease): Promise<number | null> {
   slots.nudged = false;
   if (!lease.held()) return null;
-  const limit = Math.min(freeSlots(slots), CLAIM_MAX);
-  if (limit <= 0) {
-    slots.nudged = true;
-    return null;
-  }
+  tendRoom(deps.host, slots.room);
   const versionIds = deps.registry.claimable();
+  if (isSuspectsTurn(slots.room, isClear(deps.host, slots)))
+    await claimSuspect(deps, slots, lease.workerId(), versionIds);
+  const limit = Math.min(freeSlots(slots), CLAIM_MAX);
+  if (limit > 0) await claimOthers(deps, slots, lease.workerId(), { versionIds, limit });
+  else slots.nudged = true;
+  return isLookWorthIt(deps, slots, limit) ? lookAhead(deps, slots, versionIds) : null;
+}
+
+/** While nothing can be taken anyway, only suspects are looked for, and no more often than by polling. */
+function isLookWorthIt({ host }: Deps, { room }: Slots, limit: number): boolean {
+  if (room.occupant !== null) return false;
+  return limit > 0 || host.monotonicMs() - room.lookedAtMs >= POLL_MS_MAX / 2;
+}
+
+async function claimOthers(
+  deps: Deps,
+  slots: Slots,
+  workerId: number,
+  { versionIds, limit }: { readonly versionIds: readonly number[]; readonly limit: number },
+): Promise<void> {
   slots.reserved += limit;
   let claims: readonly Claim[] = [];
   try {
-    claims = await deps.store.claimRuns({
-      workerId: lease.workerId(),
-      suspects: false,
-      versionIds,
-      limit,
-      nowMs: deps.host.nowMs(),
-    });
+    const nowMs = deps.host.nowMs();
+    claims = await deps.store.claimRuns({ workerId, suspects: false, versionIds, limit, nowMs });
   } finally {
     slots.reserved -= limit;
   }
+  slots.room.turn = "suspects";
   for (const claim of claims) beginRun(deps, slots, claim);
-  const { runInMs: nextInMs } = await deps.store.nextDue(versionIds, deps.host.nowMs());
-  if (nextInMs === 0) slots.nudged = true;
+}
+
+/** B1: the room is closed before the store is asked. */
+async function claimSuspect(deps: Deps, slots: Slots, workerId: number, versionIds: readonly number[]): Promise<void> {
+  const { room } = slots;
+  room.occupant = "asked";
+  let claims: readonly Claim[] = [];
+  try {
+    const nowMs = deps.host.nowMs();
+    claims = await deps.store.claimRuns({ workerId, suspects: true, versionIds, limit: 1, nowMs });
+  } finally {
+    room.occupant = null;
+  }
+  for (const claim of claims) {
+    const { rowId, namespace, name, id, crashes } = claim.run;
+    occupy(deps.host, room, rowId);
+    const message = `executed alone: ${crashes} workers in a row died while they executed it.`;
+    deps.log?.({ level: "warn", message, run: `${namespace}/${name} ${id}` });
+    beginRun(deps, slots, claim);
+  }
+}
+
+/** What is due next decides how long to sleep, and whether a run inserted now may be executed at once. */
+async function lookAhead(deps: Deps, slots: Slots, versionIds: readonly number[]): Promise<number | null> {
+  const { host } = deps;
+  const { runInMs, suspectInMs } = await deps.store.nextDue(versionIds, host.nowMs());
+  noteSuspects(host, slots.room, suspectInMs);
+  if (runInMs === 0 || isSuspectsTurn(slots.room, isClear(host, slots))) slots.nudged = true;
   if (!slots.nudged) slots.backlog = false;
-  return nextInMs;
+  const laterMs = [runInMs, suspectInMs].filter((inMs) => inMs !== null && inMs > 0) as number[];
+  return Math.min(...laterMs, roomInMs(host, slots.room) ?? Infinity);
 }

@@ -2,6 +2,7 @@
  * Context: the ctx that a body is given. Every method names the call and hands it to
  * the file that performs it.
  */
+import type { AttributeChanges } from "../model/attributes.ts";
 import { type Dice, openDice } from "../model/dice.ts";
 import { parseDuration, parseMoment } from "../model/duration.ts";
 import { StepwellError } from "../model/errors.ts";
@@ -11,6 +12,7 @@ import { checkKeys } from "../model/options.ts";
 import { RETRY_DEFAULT } from "../model/retry.ts";
 import { askFor, checkCaller, openCall } from "./ask.ts";
 import type { StepWork } from "./attempt.ts";
+import { setAttributes } from "./attributes.ts";
 import { openBinder } from "./bound.ts";
 import { type CallConfig, newCallConfig } from "./chain.ts";
 import { performRun, performStart } from "./children.ts";
@@ -23,7 +25,7 @@ import { mapItems, type MapWork } from "./map.ts";
 import { checkContenders, type Contenders, performRace } from "./race.ts";
 import { saveNote, saveProgress } from "./record.ts";
 import { diceLabel, retryOf, ROOT, type Scope, type StepDefaults, timeoutOf, waitBase, withDefaults } from "./scope.ts";
-import { type Call, performStep } from "./steps.ts";
+import { type Call, historyLimit, performStep } from "./steps.ts";
 import { performNow, performSleep, performSleepUntil, performWaitFor } from "./waiting.ts";
 import type { Ctx, EachOptions, MapOptions, Workflow } from "./workflow.ts";
 
@@ -84,6 +86,10 @@ const METHODS: Methods = {
   now: (door, key: StepName) => open(door, key, "now", performNow),
   uuid: ({ exec, scope }, label: string) => dice(exec, diceLabel(scope, "uuid", label)).uuid(),
   random: ({ exec, scope }, label: string) => dice(exec, diceLabel(scope, "random", label)).next(),
+  set: ({ deps, exec }, attributes: AttributeChanges) => {
+    checkCaller(deps, exec);
+    setAttributes(deps, exec, attributes);
+  },
   progress: ({ deps, exec }, value: unknown) => showProgress(deps, exec, value),
   log: ({ deps, exec }, message: string, fields = {}) => log(deps, exec, message, fields),
   with: ({ deps, exec, scope }, defaults: StepDefaults) => openContext(deps, exec, withDefaults(scope, defaults)),
@@ -105,6 +111,7 @@ function stepOf(door: Door, name: StepName, work: StepWork, handler: Handler | n
   const { deps, exec, scope } = door;
   const key = askFor(deps, exec, scopedKey(scope.prefix, name));
   const config = newCallConfig(`step "${key}"`, retryOf(scope, handler), timeoutOf(scope, handler));
+  if (handler !== null) config.heartbeatMs = handler.heartbeatMs;
   return openCall(deps, exec, { key, base: scope.prefix, kind: "step", config, perform: performStep(work) });
 }
 
@@ -150,6 +157,7 @@ function log(deps: Deps, exec: Execution, message: string, fields: Readonly<Reco
   checkCaller(deps, exec);
   const { text } = encode({ message, fields }, deps.settings.limits);
   if (!exec.live || exec.closed) return;
+  if (exec.seq >= deps.settings.eventsMax) throw historyLimit(deps, exec);
   if (exec.phase === "running") saveNote(deps, exec, "log", text);
   deps.log?.({ level: "info", message, run: runName(exec), fields });
 }

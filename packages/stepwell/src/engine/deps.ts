@@ -18,6 +18,8 @@ export type WorkerDoor = {
   /** Execute a run that was inserted into a reserved slot. `input` is its decoded input, for its body to keep. */
   readonly begin: (claim: Claim, input: unknown) => void;
   readonly executes: (rowId: number) => boolean;
+  /** A run that was on probation has stored a checkpoint: others may be taken beside it. */
+  readonly proved: (rowId: number) => void;
   /** Something may have become due: claim soon. */
   readonly nudge: () => void;
   /** An inbox item was stored for a run: hand it over if the run is executed here, or have it claimed. */

@@ -31,6 +31,8 @@ import type { Workflow } from "./workflow.ts";
 export type StartOptions = ActorOption & {
   /** Makes the start idempotent: same id and input, same run. Default: a fresh UUIDv7. */
   readonly id?: string;
+  /** How long the run may take as a whole; instead of what its workflow says. */
+  readonly timeout?: Duration;
 };
 
 /** A running engine. Close it when done. */
@@ -120,6 +122,7 @@ function workerDoor(seat: Seat): WorkerDoor {
     unreserve: () => seat.worker?.unreserve(),
     begin: (claim, input) => seat.worker?.begin(claim, input),
     executes: (rowId) => seat.worker?.executes(rowId) ?? false,
+    proved: (rowId) => seat.worker?.proved(rowId),
     nudge: () => seat.worker?.nudge(),
     receive: (posted) => seat.worker?.receive(posted),
     workerId: () => seat.worker?.workerId() ?? null,
@@ -168,8 +171,10 @@ async function startRun(
   options: StartOptions,
 ): Promise<RunHandle> {
   const workflow = typeof named === "string" ? registered(deps, named) : named;
-  checkKeys("options of start", options, ["id", "actor"]);
-  const start = { id: options.id ?? null, hashed: true, actor: options.actor ?? deps.settings.actor, parent: null };
+  checkKeys("options of start", options, ["id", "actor", "timeout"]);
+  const { id: wanted = null, actor = deps.settings.actor, timeout } = options;
+  const timeoutMs = timeout === undefined ? null : parseDuration(timeout, "timeout of start");
+  const start = { id: wanted, hashed: true, actor, parent: null, timeoutMs };
   const prepared = prepareRun(deps, workflow, input, start);
   const { rowId, id } = await insertRun(deps, prepared instanceof Promise ? await prepared : prepared);
   return openHandle(deps, { namespace: workflow.namespace, name: workflow.name, id }, rowId);

@@ -10,9 +10,11 @@ import { failureText, toFailure } from "../model/failure.ts";
 import { StepwellError } from "../model/errors.ts";
 import { decide, type Outcome, toEnding, type Transition } from "../model/transition.ts";
 import type { WriteResult } from "../store/store.ts";
+import { syncAttributes } from "./attributes.ts";
 import { cancelChildren } from "./children.ts";
 import { compensate, resumeCompensation, uncollected } from "./compensate.ts";
 import { openContext } from "./context.ts";
+import { expireIfDue } from "./deadline.ts";
 import type { Deps } from "./deps.ts";
 import { abortSteps, type Execution, isBusy, runName, takeInput } from "./execution.ts";
 import { cancelRun } from "./inbox.ts";
@@ -38,7 +40,7 @@ function runBody(deps: Deps, exec: Execution): Promise<Outcome> {
   return new Promise((resolve) => {
     exec.stop = resolve;
     cancelRun(exec);
-    if (exec.cancel === null) void followBody(deps, exec).then(resolve);
+    if (exec.cancel === null && !expireIfDue(deps, exec)) void followBody(deps, exec).then(resolve);
   });
 }
 
@@ -58,11 +60,13 @@ async function finish(deps: Deps, exec: Execution, outcome: Outcome): Promise<Tr
   exec.closed = true;
   if (outcome.kind === "returned" || outcome.kind === "threw") exec.bodyEnded = true;
   exec.finishing = true;
+  if (exec.attributes !== null && exec.bodyEnded) syncAttributes(deps, exec);
   if (exec.open.size > 0 || exec.held.length > 0 || isBusy(exec)) await settleFloating(deps, exec, outcome);
   const standing = {
     compensable: exec.run.ending === null ? exec.compensations.size + uncollected(exec).length : 0,
     ending: exec.run.ending,
     error: exec.run.error,
+    deadlineAtMs: exec.run.deadlineAtMs,
   };
   const transition = decide(standing, outcome);
   const cancel = outcome.kind === "cancelled" ? exec.cancel : null;
@@ -99,10 +103,11 @@ async function settleFloating(deps: Deps, exec: Execution, outcome: Outcome): Pr
   const goesOn = outcome.kind === "drained" || outcome.kind === "stuck";
   if (!goesOn) cancelChildren(deps, exec);
   const floating = [...exec.open.keys(), ...exec.held.splice(0).map(({ call }) => call.key)];
-  const cause = goesOn ? "lost" : outcome.kind === "cancelled" ? "cancelled" : "floating";
+  const cause = goesOn ? "lost" : outcome.kind === "cancelled" || outcome.kind === "expired" ? "cancelled" : "floating";
   abortSteps(exec, cause, new StepwellError("STEP_FLOATING", `the body of ${runName(exec)} has ended.`));
   await quiet(deps, exec, deps.settings.graceMs);
   exec.open.clear();
+  exec.abandoned.push(...exec.stepping);
   exec.stepping.clear();
   await quiet(deps, exec, null);
   if (outcome.kind === "returned" || outcome.kind === "threw") {

@@ -11,7 +11,7 @@
  */
 import { decode } from "../model/json.ts";
 import type { InboxItem } from "../model/inbox.ts";
-import type { Owner, Run, Wait } from "../model/run.ts";
+import type { Attributes, Owner, Run, Wait } from "../model/run.ts";
 import type { Attempt, Checkpoint, StepKind } from "../model/step.ts";
 import type { Outcome } from "../model/transition.ts";
 import type { Claim, Memory, RunRef } from "../store/store.ts";
@@ -45,6 +45,9 @@ export type PendingWait = Wait & { readonly fire: (item: InboxItem | null) => vo
  */
 export type AbortCause = "timeout" | "cancelled" | "floating" | "lost";
 
+/** The newest heartbeat of an attempt. Moments are those of the host's monotonic clock; `text` is encoded. */
+export type Beat = { text: string | null; atMs: number; savedAtMs: number; saved: boolean };
+
 /** Step code that is running now, or ran: where the code it calls is (see host.ts), and whether it was asked to stop. */
 export type RunningStep = Place & {
   readonly exec: Execution;
@@ -56,6 +59,12 @@ export type RunningStep = Place & {
   abortReason: unknown;
   /** Made when the code first asks for its signal. */
   controller: AbortController | null;
+  /** True once the code has come to its end; of code that returns no promise nobody asks. */
+  ended: boolean;
+  /** True once the store knows that it is running. */
+  told: boolean;
+  /** Null until it tells of itself. */
+  beat: Beat | null;
 };
 
 /** How to undo a completed step: its closure, called with the decoded checkpoint. */
@@ -91,6 +100,10 @@ export type Execution = {
   readonly recorded: Map<string, Checkpoint>;
   /** Newest failed attempt, or beginning of a wait, of each call that has one. */
   readonly attempts: Map<string, Attempt>;
+  /** Last heartbeat of earlier attempts by key, encoded; null: none told of itself. */
+  beats: Map<string, string> | null;
+  /** Search attributes as this body has set them so far; null: it has set none. */
+  attributes: Attributes | null;
   /** Keys that this body has asked for. */
   readonly asked: Set<string>;
   /** How often each signal was waited for; like `waits` and `compensations` made when first needed: most runs need none. */
@@ -98,6 +111,8 @@ export type Execution = {
   readonly open: Map<string, OpenCall>;
   waits: Late<PendingWait>;
   readonly stepping: Set<RunningStep>;
+  /** Step code that the run does not wait for any longer; it may still be running. */
+  readonly abandoned: RunningStep[];
   /** Writes submitted and not answered. */
   unanswered: number;
   /** Received, not consumed, by number. */
@@ -139,6 +154,8 @@ export type Execution = {
   onQuiet: (() => void) | null;
   /** Decides in a macrotask whether the run parks, see idle.ts. */
   readonly checkIdle: (exec: Execution) => void;
+  /** Hears what a step tells of itself, see beat.ts. */
+  readonly beat: (step: RunningStep, details: unknown) => void;
 };
 
 /** Stands for every map that has had no entry yet. */
@@ -152,12 +169,15 @@ export function added<V>(map: Late<V>, key: string, value: V): Late<V> {
   return map.size === 0 ? new Map([[key, value]]) : (map as Map<string, V>).set(key, value);
 }
 
+/** What an execution tells its worker. */
+export type ExecutionHooks = Pick<Execution, "leave" | "checkIdle" | "beat">;
+
 /** A fresh execution of a claimed run; `memory` is null for a run that was never claimed before. */
 export function newExecution(
   workflow: Workflow,
   claim: Claim,
   memory: Memory | null,
-  hooks: Pick<Execution, "leave" | "checkIdle">,
+  hooks: ExecutionHooks,
 ): Execution {
   const { run } = claim;
   return {
@@ -170,11 +190,14 @@ export function newExecution(
     seq: memory?.lastSeq ?? run.historySeq,
     recorded: memory === null ? NOTHING : new Map(memory.checkpoints.map((checkpoint) => [checkpoint.key, checkpoint])),
     attempts: memory === null ? NOTHING : newestAttempts(memory),
+    beats: memory === null ? null : lastBeats(memory),
+    attributes: null,
     asked: new Set(),
     waitCounts: NOTHING,
     open: new Map(),
     waits: NOTHING,
     stepping: new Set(),
+    abandoned: [],
     unanswered: 0,
     inbox: memory === null ? [] : [...memory.inbox],
     inboxSeen: Math.max(run.inboxSeq, memory?.inboxSeq ?? 0),
@@ -199,6 +222,7 @@ export function newExecution(
     onQuiet: null,
     leave: hooks.leave,
     checkIdle: hooks.checkIdle,
+    beat: hooks.beat,
   };
 }
 
@@ -213,6 +237,11 @@ export function takeInput(exec: Execution): unknown {
 function newestAttempts({ attempts }: Memory): Map<string, Attempt> {
   const told = attempts.filter((attempt) => attempt.state !== "running");
   return new Map(told.map((attempt) => [attempt.key, attempt]));
+}
+
+function lastBeats({ attempts }: Memory): Map<string, string> | null {
+  const told = attempts.filter((attempt) => attempt.beat !== null);
+  return told.length === 0 ? null : new Map(told.map((attempt) => [attempt.key, attempt.beat!]));
 }
 
 /** The run's public name, for messages and the log. */

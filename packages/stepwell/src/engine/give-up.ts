@@ -51,6 +51,7 @@ function giveUpCall(deps: Deps, call: OpenCall, reason: StepwellError): void {
     if (step.context.step !== key) continue;
     abortStep(step, "cancelled", reason);
     exec.stepping.delete(step);
+    exec.abandoned.push(step);
   }
   cancelChild(deps, exec, call, reason.message);
   exec.open.delete(key);

@@ -6,7 +6,8 @@ import { decode, encode } from "../model/json.ts";
 import { RunFailed, StepwellError } from "../model/errors.ts";
 import { parseFailure, toError } from "../model/failure.ts";
 import type { NewInboxItem } from "../model/inbox.ts";
-import type { Run, RunState, Wait } from "../model/run.ts";
+import type { Attributes, Run, RunState, Wait } from "../model/run.ts";
+import type { ActiveStep, StepKind } from "../model/step.ts";
 import { issuesText, validate } from "../model/schema.ts";
 import type { Ending } from "../model/transition.ts";
 import type { HistoryEvent } from "../model/history.ts";
@@ -18,6 +19,19 @@ import type { Signal } from "./signal.ts";
 export type RunOutcome<O> =
   | { readonly state: "completed"; readonly output: O }
   | { readonly state: "failed" | "cancelled"; readonly error: Error };
+
+/** A step that has been running for a second or longer, or that tells of itself. */
+export type LongStep = {
+  readonly key: string;
+  readonly kind: StepKind;
+  readonly attempt: number;
+  /** Epoch milliseconds by the store's clock. */
+  readonly beganAtMs: number;
+  /** What its last heartbeat told. */
+  readonly heartbeat: unknown;
+  /** Epoch milliseconds by the store's clock; null: it gave none. */
+  readonly heartbeatAtMs: number | null;
+};
 
 /** A run as shown to people; payloads decoded. */
 export type RunStatus = {
@@ -32,8 +46,12 @@ export type RunStatus = {
   /** What a parked run waits for. */
   readonly waitingFor: readonly Wait[];
   readonly progress: unknown;
+  /** What it can be found by: `ctx.set`. */
+  readonly attributes: Attributes;
   readonly createdAtMs: number;
   readonly endedAtMs: number | null;
+  /** When its time is up; null: never. */
+  readonly deadlineAtMs: number | null;
   /** Takeovers from dead workers so far. */
   readonly crashes: number;
 };
@@ -58,7 +76,7 @@ export type RunHandle<Output = unknown> = {
   /** Wait for the end and tell how it was. */
   readonly outcome: () => Promise<RunOutcome<Output>>;
   /** @throws StepwellError RUN_NOT_FOUND */
-  readonly status: () => Promise<RunStatus>;
+  readonly status: () => Promise<RunStatus & { readonly longSteps: readonly LongStep[] }>;
   readonly history: () => Promise<readonly DecodedEvent[]>;
   /** Leave a message. Resolves when it is durable. `id` makes sending it again harmless. */
   readonly signal: <Raw>(
@@ -88,7 +106,10 @@ export function openHandle<Output>(deps: Deps, ref: RunRef, rowId: number | null
         cause: ended.error,
       });
     },
-    status: async () => toStatus(await getRun(deps, ref)),
+    status: async () => {
+      const run = await getRun(deps, ref);
+      return { ...toStatus(run), longSteps: (await deps.store.listActiveSteps(run.rowId)).map(toLongStep) };
+    },
     history: async () => {
       const events = await deps.store.listHistory((await getRun(deps, ref)).rowId);
       return events.map(decodeEvent);
@@ -122,10 +143,17 @@ export function toStatus(run: Run): RunStatus {
     error: run.error === null ? null : toError(parseFailure(run.error)),
     waitingFor: run.waitingFor,
     progress: run.progress === null ? undefined : decode(run.progress),
+    attributes: run.attributes,
     createdAtMs: run.createdAtMs,
     endedAtMs: run.endedAtMs,
+    deadlineAtMs: run.deadlineAtMs,
     crashes: run.crashes,
   };
+}
+
+function toLongStep({ key, kind, attempt, beganAtMs, beat, beatAtMs }: ActiveStep): LongStep {
+  const heartbeat = beat === null ? undefined : decode(beat);
+  return { key, kind, attempt, beganAtMs, heartbeat, heartbeatAtMs: beatAtMs };
 }
 
 async function sendSignal(

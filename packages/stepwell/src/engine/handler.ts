@@ -25,6 +25,13 @@ export type StepContext = {
   readonly runId: string;
   /** `namespace/name` of the run. */
   readonly workflow: string;
+  /**
+   * Say that the attempt lives, and how far it is. `details` are stored, the newest once a second at most, shown with
+   * the run, and handed to the next attempt. They count as a payload: the codec's errors and limits apply.
+   */
+  readonly heartbeat: (details?: unknown) => void;
+  /** What an earlier attempt told last, also over a crash; undefined when none told anything. */
+  readonly lastHeartbeat: unknown;
 };
 
 /** A reusable, named step function with an input schema. */
@@ -37,6 +44,7 @@ export type Handler<Raw = unknown, Output = unknown> = {
   /** What the handler itself says about retries: it wins over the defaults of `ctx.with`. */
   readonly explicitRetry: RetryOptions;
   readonly timeoutMs: number | null;
+  readonly heartbeatMs: number | null;
   readonly work: (input: never, step: StepContext) => Output | Promise<Output>;
   /** Carries `Raw` for inference; never called. */
   readonly accepts?: (raw: Raw) => void;
@@ -52,6 +60,8 @@ export type HandlerOptions<S extends StandardSchemaV1> = {
   readonly retry?: RetryOptions;
   /** Per attempt. */
   readonly timeout?: Duration;
+  /** An attempt that gives no heartbeat for so long fails with STEP_HEARTBEAT_MISSED. */
+  readonly heartbeat?: Duration;
 };
 
 /**
@@ -64,7 +74,7 @@ export function handler<S extends StandardSchemaV1, Output>(
   work: (input: StandardSchemaV1.InferOutput<S>, step: StepContext) => Output | Promise<Output>,
 ): Handler<StandardSchemaV1.InferInput<S>, Output> {
   const where = `handler "${name}"`;
-  checkKeys(where, options, ["input", "output", "attempts", "retry", "timeout"]);
+  checkKeys(where, options, ["input", "output", "attempts", "retry", "timeout", "heartbeat"]);
   const explicitRetry = toRetry(options);
   return Object.freeze({
     kind: "handler",
@@ -74,6 +84,7 @@ export function handler<S extends StandardSchemaV1, Output>(
     retry: parseRetry(explicitRetry, RETRY_DEFAULT, where),
     explicitRetry,
     timeoutMs: options.timeout === undefined ? null : parseDuration(options.timeout, `timeout of ${where}`),
+    heartbeatMs: options.heartbeat === undefined ? null : parseDuration(options.heartbeat, `heartbeat of ${where}`),
     work,
   } as const);
 }

@@ -11,6 +11,8 @@
  */
 import { decide } from "../model/transition.ts";
 import type { Claim } from "../store/store.ts";
+import { syncAttributes } from "./attributes.ts";
+import { expireIfDue } from "./deadline.ts";
 import { quieten } from "./delivery.ts";
 import type { Deps } from "./deps.ts";
 import {
@@ -32,7 +34,7 @@ import { saveTransition } from "./record.ts";
 export function checkIdle(deps: Deps, exec: Execution): void {
   exec.cancelTimer?.();
   exec.cancelTimer = null;
-  if (exec.replaying > 0 || exec.finishing) return;
+  if (exec.finishing || expireIfDue(deps, exec) || exec.replaying > 0) return;
   if (fireDue(deps, exec)) return scheduleIdleCheck(deps.host, exec);
   const dueInMs = nextDueInMs(deps, exec);
   const busy = isBusy(exec);
@@ -65,6 +67,7 @@ export async function continueExecution(deps: Deps, exec: Execution, claim: Clai
   exec.owner = { rowId: claim.run.rowId, workerId: claim.run.workerId ?? 0, fence: claim.run.fence };
   exec.phase = "running";
   observeClock(deps.host, exec, claim.nowMs);
+  syncAttributes(deps, exec);
   if (claim.run.inboxSeq > exec.inboxSeen) await readInbox(deps, exec);
   releaseHeld(exec);
   scheduleIdleCheck(deps.host, exec);
@@ -98,7 +101,7 @@ function fireWait(exec: Execution, wait: PendingWait): void {
 }
 
 function nextDueInMs(deps: Deps, exec: Execution): number | null {
-  let dueAtMs = Infinity;
+  let dueAtMs = (exec.run.ending === null ? exec.run.deadlineAtMs : null) ?? Infinity;
   for (const wait of exec.waits.values()) {
     const beingLookedAt = exec.timingOut && wait.kind === "signal";
     if (!beingLookedAt) dueAtMs = Math.min(dueAtMs, wait.dueAtMs ?? Infinity);
@@ -110,7 +113,8 @@ function nextDueInMs(deps: Deps, exec: Execution): number | null {
 async function park(deps: Deps, exec: Execution): Promise<void> {
   exec.phase = "parking";
   const waits = [...exec.waits.values()].map(({ kind, key, name, dueAtMs }) => ({ kind, key, name, dueAtMs }));
-  const standing = { compensable: 0, ending: exec.run.ending, error: exec.run.error };
+  const { ending, error, deadlineAtMs } = exec.run;
+  const standing = { compensable: 0, ending, error, deadlineAtMs };
   const transition = decide(standing, { kind: "idle", waits, inboxSeen: exec.inboxSeen });
   const result = await saveTransition(deps, exec, transition);
   if (exec.phase !== "parking") return;

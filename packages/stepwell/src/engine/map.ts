@@ -89,7 +89,9 @@ function toConfig(where: string, scope: Scope, options: MapOptions<unknown>, han
   const retry = parseRetry(toRetry(options), retryOf(scope, handler), where);
   const timeoutMs =
     options.timeout === undefined ? timeoutOf(scope, handler) : parseDuration(options.timeout, `timeout of ${where}`);
-  return newCallConfig(where, retry, timeoutMs);
+  const config = newCallConfig(where, retry, timeoutMs);
+  config.heartbeatMs = handler?.heartbeatMs ?? null;
+  return config;
 }
 
 /** The chain's configuration applies to every item; its compensation gets the item as well. */

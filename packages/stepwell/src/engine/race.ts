@@ -26,7 +26,10 @@ type Finish =
  * @throws StepwellError OPTION_INVALID when nothing does
  */
 export function checkContenders(name: string, contenders: Contenders): void {
-  if (typeof contenders !== "object" || contenders === null || Object.keys(contenders).length === 0) {
+  if (typeof contenders !== "object" || contenders === null || Array.isArray(contenders)) {
+    throw new StepwellError("OPTION_INVALID", `race "${name}" needs an object: a name for each contender.`);
+  }
+  if (Object.keys(contenders).length === 0) {
     throw new StepwellError("OPTION_INVALID", `race "${name}" has no contenders and would never end.`);
   }
   for (const contender of Object.values(contenders)) Promise.resolve(contender).catch(() => {});

@@ -30,8 +30,16 @@ export function saveCheckpoint(
 ): void {
   exec.unanswered += 1;
   deps.committer.submit(write, (result) => {
-    if (isStored(deps, exec, result)) deliverFresh(deps, exec, write.checkpoint.seq, settle);
+    if (!isStored(deps, exec, result)) return;
+    if (exec.run.crashes > 0) prove(deps, exec);
+    deliverFresh(deps, exec, write.checkpoint.seq, settle);
   });
+}
+
+/** A stored checkpoint is progress: the run is not suspected any more. */
+function prove(deps: Deps, exec: Execution): void {
+  exec.run = { ...exec.run, crashes: 0 };
+  deps.worker.proved(exec.run.rowId);
 }
 
 /** When an attempt or a wait is due: so long after the store has it, or at a moment by the store's clock. */
@@ -53,6 +61,12 @@ export function saveAttempt(
     saved(dueAtMs ?? atMs + (dueInMs ?? 0));
     quieten(deps, exec);
   });
+}
+
+/** Save that an attempt has been running for a while; nobody waits for it. */
+export function saveRunning(deps: Deps, exec: Execution, attempt: Omit<NewAttempt, "seq" | "dueAtMs" | "state">): void {
+  const stored = { ...attempt, state: "running", seq: nextSeq(exec, null), dueAtMs: null } as const;
+  submit(deps, exec, { kind: "attempt", owner: exec.owner, attempt: stored, dueInMs: null }, () => quieten(deps, exec));
 }
 
 /** Add a line to the history; nobody waits for it. `value` is encoded. */

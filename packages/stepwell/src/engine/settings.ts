@@ -32,8 +32,8 @@ export type EngineOptions = {
   readonly lingerMax?: number;
   /** How long the end of a run, or a drain, waits for step code that is still running. Default 10 s. */
   readonly grace?: Duration;
-  /** Payload limits. */
-  readonly limits?: Partial<Limits>;
+  /** Payload limits, and `eventsMax`: events in the history of one run, 100,000 by default. */
+  readonly limits?: Partial<Limits & { readonly eventsMax: number }>;
   /** Gets every `ctx.log` and what the engine has to report. Nothing is printed otherwise. */
   readonly log?: (entry: LogEntry) => void;
 };
@@ -53,7 +53,12 @@ export type Settings = {
   /** How long the end of a run, or a drain, waits for step code that is still running. */
   readonly graceMs: number;
   readonly limits: Limits;
+  /** Events that the history of one run may have when a call begins. */
+  readonly eventsMax: number;
 };
+
+/** Longest history of a run unless told; a run that needs more should start a child or split its work. */
+export const HISTORY_SEQ_MAX = 100_000;
 
 /** One entry of the engine's log. `run` is `namespace/name id`. */
 export type LogEntry = {
@@ -70,9 +75,9 @@ export type LogEntry = {
  */
 export function toSettings(host: Host, options: EngineOptions): Settings {
   checkKeys("options of openEngine", options, OPTIONS);
-  checkKeys("limits", options.limits ?? {}, Object.keys(LIMITS_DEFAULT));
+  checkKeys("limits", options.limits ?? {}, [...Object.keys(LIMITS_DEFAULT), "eventsMax"]);
   const work = typeof options.work === "object" ? options.work : {};
-  const limits = { ...LIMITS_DEFAULT, ...options.limits };
+  const limits = { ...LIMITS_DEFAULT, eventsMax: HISTORY_SEQ_MAX, ...options.limits };
   return Object.freeze({
     actor: options.actor ?? `process:${host.describeProcess().name}`,
     concurrency: toConcurrency(work),
@@ -85,6 +90,7 @@ export function toSettings(host: Host, options: EngineOptions): Settings {
       depthMax: whole("limits.depthMax", limits.depthMax, 1, DEPTH_MAX),
       keysMax: whole("limits.keysMax", limits.keysMax, 1),
     },
+    eventsMax: whole("limits.eventsMax", limits.eventsMax, 1),
   });
 }
 

@@ -2,7 +2,9 @@
  * Slots: what a worker has in its hands. A run holds a slot while it is executed, and
  * none while it is parked; bodies of parked runs linger in memory.
  */
-import type { Execution } from "./execution.ts";
+import type { Host } from "./host.ts";
+import { isClosed, newRoom, type Room } from "./probation.ts";
+import type { Execution, ExecutionHooks, RunningStep } from "./execution.ts";
 
 /** All mutable state of one worker. */
 export type Slots = {
@@ -12,6 +14,12 @@ export type Slots = {
   /** Parked bodies, least recently parked first. */
   readonly lingering: Map<number, Execution>;
   reserved: number;
+  /** Whether a suspect is alone here, or about to be. */
+  readonly room: Room;
+  /** Lost runs whose return to the store is not acknowledged. */
+  givingBack: number;
+  /** Step code that was given up and may still be running, and since when, by the monotonic clock. */
+  readonly leftovers: Map<RunningStep, number>;
   /** True while runs may wait that are older than one inserted now. */
   backlog: boolean;
   claiming: boolean;
@@ -20,9 +28,12 @@ export type Slots = {
   /** Runs whose memory is being read, and whether something was posted to them meanwhile. */
   readonly loading: Map<number, { posted: boolean }>;
   cancelPoll: () => void;
+  /** True while the next look at running steps is planned, see beat.ts. */
+  watching: boolean;
+  cancelWatch: () => void;
   onEmpty: (() => void) | null;
   /** What every execution here is given. */
-  hooks: Pick<Execution, "leave" | "checkIdle">;
+  hooks: ExecutionHooks;
 };
 
 /** Nothing in hand; until the first claim, older runs may wait. */
@@ -32,23 +43,43 @@ export function newSlots(concurrency: number): Slots {
     executing: new Map(),
     lingering: new Map(),
     reserved: 0,
+    room: newRoom(),
+    givingBack: 0,
+    leftovers: new Map(),
     backlog: true,
     claiming: false,
     nudged: false,
     draining: false,
     loading: new Map(),
     cancelPoll: () => {},
+    watching: false,
+    cancelWatch: () => {},
     onEmpty: null,
-    hooks: { leave: () => {}, checkIdle: () => {} },
+    hooks: { leave: () => {}, checkIdle: () => {}, beat: () => {} },
   };
 }
 
-/** How many more runs may be taken. */
+/** How many more runs may be taken; none while the room is a suspect's (B1). */
 export function freeSlots(slots: Slots): number {
+  if (isClosed(slots.room)) return 0;
   return slots.concurrency - slots.executing.size - slots.reserved;
 }
 
 /** True when nothing is executed and nothing is about to be. */
 export function isEmpty(slots: Slots): boolean {
   return slots.executing.size === 0 && slots.reserved === 0;
+}
+
+/** Step code that has not ended for so long after it was given up is taken for code that never will. */
+const LEFTOVER_MS_MAX = 600_000;
+
+/** True when nothing of any run is under way here, so that a suspect would be alone (B1). */
+export function isClear({ monotonicMs }: Host, slots: Slots): boolean {
+  if (!isEmpty(slots) || slots.givingBack > 0) return false;
+  if (slots.leftovers.size === 0) return true;
+  const nowMs = monotonicMs();
+  for (const [step, sinceMs] of slots.leftovers) {
+    if (step.ended || nowMs - sinceMs >= LEFTOVER_MS_MAX) slots.leftovers.delete(step);
+  }
+  return slots.leftovers.size === 0;
 }

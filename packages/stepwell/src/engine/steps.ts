@@ -14,6 +14,7 @@ import type { Checkpoint, StepOutcome } from "../model/step.ts";
 import { type AttemptEnd, runAttempt, shapeFailure, type StepWork } from "./attempt.ts";
 import { rejectCall } from "./chain.ts";
 import { queueDelivery, quieten } from "./delivery.ts";
+import { syncAttributes } from "./attributes.ts";
 import type { Deps } from "./deps.ts";
 import {
   added,
@@ -44,9 +45,6 @@ export type CallEnd = {
   readonly durationMs: number;
 };
 
-/** Longest history of a run; a run that needs more should start a child or split its work. */
-export const HISTORY_SEQ_MAX = 100_000;
-
 /** Answer the call from its checkpoint, in its turn; else perform it. */
 export function beginCall(deps: Deps, call: Call): void {
   const { exec } = call;
@@ -57,10 +55,16 @@ export function beginCall(deps: Deps, call: Call): void {
   if (exec.phase !== "running" || exec.draining) {
     return holdCall(deps, exec, { call, begin: () => beginCall(deps, call) });
   }
-  if (exec.seq >= HISTORY_SEQ_MAX) return rejectCall(call, historyLimit(exec));
-  exec.live = true;
+  if (exec.seq >= deps.settings.eventsMax) return rejectCall(call, historyLimit(deps, exec));
+  if (!exec.live) goLive(deps, exec);
   exec.open.set(call.key, call);
   call.perform(deps, call);
+}
+
+/** From here on nothing is repeated: what a replay has only said so far is said aloud. */
+function goLive(deps: Deps, exec: Execution): void {
+  exec.live = true;
+  if (!exec.closed) syncAttributes(deps, exec);
 }
 
 /** Save an outcome and deliver it, shaped, to the body. */
@@ -249,6 +253,10 @@ function diverged(call: Call, checkpoint: Checkpoint): Failure {
   return toFailure(error);
 }
 
-function historyLimit(exec: Execution): StepwellError {
-  return new StepwellError("HISTORY_LIMIT", `${runName(exec)} has reached ${HISTORY_SEQ_MAX} history events.`);
+/** What has begun may still end, so that a history grows a little beyond its limit, by as much as is under way. */
+export function historyLimit({ settings }: Deps, exec: Execution): StepwellError {
+  const { eventsMax } = settings;
+  return new StepwellError("HISTORY_LIMIT", `${runName(exec)} has reached ${eventsMax} history events.`, {
+    details: { eventsMax },
+  });
 }

@@ -25,6 +25,8 @@ export type Start = {
   readonly hashed: boolean;
   readonly actor: string;
   readonly parent: Parent | null;
+  /** How long the run may take as a whole; left out or null: as its workflow says. */
+  readonly timeoutMs?: number | null;
 };
 
 /** Longest id that a caller may give. */
@@ -54,7 +56,7 @@ function toPrepared(
   deps: Deps,
   workflow: Workflow,
   { raw, input, versionId }: { readonly raw: unknown; readonly input: unknown; readonly versionId: number },
-  { id, hashed, actor, parent }: Start,
+  { id, hashed, actor, parent, timeoutMs }: Start,
 ): Prepared {
   const { text, value } = encode(input, deps.settings.limits);
   const run = {
@@ -65,7 +67,7 @@ function toPrepared(
     actor,
     seed: Math.floor(deps.host.random() * Number.MAX_SAFE_INTEGER),
     parent,
-    timeoutMs: null,
+    timeoutMs: timeoutMs ?? workflow.timeoutMs,
   };
   return { workflow, run, input: value };
 }

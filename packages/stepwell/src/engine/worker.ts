@@ -15,6 +15,7 @@ import { readInbox, receiveItem } from "./inbox.ts";
 import { openLease, type Lease } from "./lease.ts";
 import { openNotice } from "./notice.ts";
 import { leaseLost } from "./record.ts";
+import { vacate } from "./probation.ts";
 import { freeSlots, isEmpty, newSlots, type Slots } from "./slots.ts";
 
 /** A running worker. */
@@ -59,6 +60,9 @@ export async function openWorker(deps: Deps): Promise<Worker> {
       beginInserted(deps, slots, claim, input);
     },
     executes: (rowId) => slots.executing.has(rowId),
+    proved: (rowId) => {
+      if (vacate(slots.room, rowId)) nudge();
+    },
     nudge,
     receive: (posted) => receive(deps, slots, nudge, posted),
     workerId: lease.workerId,
@@ -69,12 +73,16 @@ export async function openWorker(deps: Deps): Promise<Worker> {
       lease.stop();
       unwatch();
       slots.cancelPoll();
+      slots.cancelWatch();
       await leaveRegistry(deps, lease.workerId());
     },
   };
 }
 
-/** What this worker could not give back one by one is freed at once. If that fails too, its lease lapses. */
+/**
+ * What this worker could not give back one by one is freed at once, and counts as no crash. If that fails too, its lease
+ * lapses.
+ */
 async function leaveRegistry(deps: Deps, workerId: number): Promise<void> {
   try {
     await deps.store.buryWorker(workerId, true, deps.host.nowMs());

@@ -3,7 +3,8 @@
  * the engine knows a workflow only once it is handed one.
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import type { Duration } from "../model/duration.ts";
+import { type Duration, parseDuration } from "../model/duration.ts";
+import type { AttributeChanges } from "../model/attributes.ts";
 import { StepwellError } from "../model/errors.ts";
 import { parseVersion, parseWorkflowName } from "../model/identity.ts";
 import type { StepName } from "../model/key.ts";
@@ -34,10 +35,10 @@ export type MapOptions<I> = {
 /** Options of `ctx.each`. */
 export type EachOptions<I> = Pick<MapOptions<I>, "key" | "concurrency">;
 
-/** How a race ended: a union, by the names of its contenders. */
-export type RaceOutcome<T> = {
-  readonly [K in keyof T & string]: { readonly winner: K; readonly value: Awaited<T[K]> };
-}[keyof T & string];
+/** How a race ended, given the values of its contenders by name: a union. */
+export type RaceOutcome<V> = {
+  readonly [K in keyof V & string]: { readonly winner: K; readonly value: V[K] };
+}[keyof V & string];
 
 /** What a body may call. Every call with a name is durable: it happens once, and replays give its outcome. */
 export type Ctx<Input = unknown> = {
@@ -120,10 +121,10 @@ export type Ctx<Input = unknown> = {
    * Any other promise (an async function over several steps, `ctx.each`, `ctx.all`, a `fetch`) cannot be cancelled: it
    * goes on, as with `Promise.race`.
    */
-  readonly race: <const T extends Readonly<Record<string, PromiseLike<unknown>>>>(
+  readonly race: <V extends Readonly<Record<string, unknown>>>(
     name: StepName,
-    contenders: T,
-  ) => NamedChain<RaceOutcome<T>>;
+    contenders: { readonly [K in keyof V]: PromiseLike<V[K]> },
+  ) => NamedChain<RaceOutcome<V>>;
   /**
    * Start another workflow as a child and await its result. A child that fails or is cancelled throws RUN_FAILED or
    * RUN_CANCELLED.
@@ -142,6 +143,11 @@ export type Ctx<Input = unknown> = {
   readonly uuid: (name: string) => string;
   /** A number in [0, 1) that is the same on every replay; derived from the run and `name`, not stored. */
   readonly random: (name: string) => number;
+  /**
+   * Say what the run can be found by: texts of up to 256 characters, finite numbers, booleans; null removes a name. Laid
+   * over what was set before; at most 32 names. Not repeated by replays. Throws ATTRIBUTE_INVALID.
+   */
+  readonly set: (attributes: AttributeChanges) => void;
   /** Show how far the run is; the last value wins. */
   readonly progress: (value: unknown) => void;
   /** Add a line to the run's history and the engine's log; not repeated by replays. */
@@ -158,6 +164,8 @@ export type Workflow<Raw = never, Output = unknown> = Identity & {
   readonly kind: "workflow";
   readonly description: string | undefined;
   readonly input: StandardSchemaV1 | undefined;
+  /** How long a run may take as a whole; null: for ever. */
+  readonly timeoutMs: number | null;
   /** Takes the decoded input, after the schema. */
   readonly body: (ctx: Ctx<never>, input: never) => Promise<Output>;
   /** Carries `Raw` for inference; never called. */
@@ -171,6 +179,12 @@ export type WorkflowOptions = {
    */
   readonly version: string;
   readonly description?: string;
+  /**
+   * How long a run may take as a whole, from its start: parked, waiting for a worker and replaying count. When it is
+   * over the run fails with RUN_TIMEOUT: its steps are asked to stop, awaited children to cancel, and what was done is
+   * undone, which has no deadline. Without it a run may take for ever.
+   */
+  readonly timeout?: Duration;
 };
 
 /**
@@ -198,7 +212,7 @@ export function workflow(
 ): Workflow {
   const where = `workflow "${name}"`;
   const identity = parseWorkflowName(name, where);
-  checkKeys(where, options, ["version", "description", "input"]);
+  checkKeys(where, options, ["version", "description", "input", "timeout"]);
   parseVersion(options.version);
   if (typeof body !== "function") throw new StepwellError("WORKFLOW_INVALID", `${where} has no body function.`);
   return Object.freeze({
@@ -207,6 +221,7 @@ export function workflow(
     version: options.version,
     description: options.description,
     input: options.input,
+    timeoutMs: options.timeout === undefined ? null : parseDuration(options.timeout, `timeout of ${where}`),
     body,
   } as const);
 }

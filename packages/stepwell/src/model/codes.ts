@@ -46,6 +46,10 @@ export const ERROR_CODES = {
     cause: "An attempt of a step took longer than its timeout allows.",
     cure: "Lengthen .timeout(…), or hand s.signal to what the step awaits so that it stops early.",
   },
+  STEP_HEARTBEAT_MISSED: {
+    cause: "An attempt of a step gave no heartbeat for longer than was agreed.",
+    cure: "Call s.heartbeat() more often than .heartbeat(…) says, or hand s.signal to what the step hangs in.",
+  },
   RACE_LOST: {
     cause: "A call was cancelled because another contender of its race came first.",
     cure: "Await the race alone; what has to end in any case does not belong in it.",
@@ -128,6 +132,10 @@ export const ERROR_CODES = {
     cause: "The run whose result was asked for was cancelled.",
     cure: "Read `cause` for the reason given, or call run.outcome() to branch instead of catching.",
   },
+  RUN_TIMEOUT: {
+    cause: "The run as a whole took longer than its timeout allows.",
+    cure: "Lengthen `timeout` of the workflow or of start, or find in its history what it waited for.",
+  },
   RUN_QUARANTINED: {
     cause: "Every worker that executed the run died, the last one while it executed nothing else.",
     cure: "Find in its history the step under way each time, which exhausts memory or ends the process; the run is set aside and may be cancelled.",
@@ -149,6 +157,10 @@ export const ERROR_CODES = {
   DURATION_INVALID: {
     cause: "A duration cannot be read, is negative, or is longer than ten years.",
     cure: 'Write milliseconds as a number, or a text such as "250ms", "30s", "1h30m" or "2d".',
+  },
+  ATTRIBUTE_INVALID: {
+    cause: "A search attribute has a name or a value that cannot be stored, or the run has too many of them.",
+    cure: "Use at most 32 names such as customerId, with texts of up to 256 characters, finite numbers, booleans, or null to remove.",
   },
   MOMENT_INVALID: {
     cause: "A moment in time is neither a valid Date nor a number of milliseconds since 1970.",

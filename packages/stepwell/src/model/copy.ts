@@ -74,9 +74,10 @@ function copyObject(source: Fields, depth: number, walk: Walk): Fields {
   const keys = Object.keys(copy);
   const { keysMax } = walk.limits;
   if (keys.length > keysMax) refuse(walk, "PAYLOAD_TOO_MANY_KEYS", `has ${keys.length} keys of at most ${keysMax}`);
-  let key = "";
+  let index = 0;
   try {
-    for (key of keys) {
+    for (; index < keys.length; index += 1) {
+      const key = keys[index]!;
       const child = copy[key];
       walk.bytesLeft -= key.length + 1;
       if (key === TAG) walk.tagged = true;
@@ -84,7 +85,7 @@ function copyObject(source: Fields, depth: number, walk: Walk): Fields {
       if (copied !== child) copy[key] = copied;
     }
   } catch (thrown) {
-    throw passOn(walk, thrown, source, { kind: "key", key });
+    throw passOn(walk, thrown, source, { kind: "key", key: keys[index]! });
   }
   return copy;
 }

@@ -16,6 +16,8 @@ export type Outcome =
   | { readonly kind: "returned"; readonly output: string }
   | { readonly kind: "threw"; readonly error: string }
   | { readonly kind: "cancelled"; readonly error: string }
+  /** The run's deadline has passed. */
+  | { readonly kind: "expired"; readonly error: string }
   | { readonly kind: "compensated" }
   | { readonly kind: "compensation_failed"; readonly error: string }
   | { readonly kind: "stuck"; readonly error: string }
@@ -29,6 +31,8 @@ export type Standing = {
   /** Set while compensating: the state and error that follow. */
   readonly ending: "failed" | "cancelled" | null;
   readonly error: string | null;
+  /** When the run's time is up; null: never. Undoing has no deadline. */
+  readonly deadlineAtMs: number | null;
 };
 
 /** The single write that ends, parks or turns a claimed run. */
@@ -57,6 +61,7 @@ export function decide(run: Standing, outcome: Outcome): Transition {
     case "returned":
       return { kind: "complete", output: outcome.output };
     case "threw":
+    case "expired":
       return endOrCompensate(run, "failed", outcome.error);
     case "cancelled":
       return endOrCompensate(run, "cancelled", outcome.error);
@@ -70,7 +75,7 @@ export function decide(run: Standing, outcome: Outcome): Transition {
       return {
         kind: "park",
         state: parkedState,
-        dueAtMs: earliest(outcome.waits),
+        dueAtMs: earliest(outcome.waits, run.ending === null ? run.deadlineAtMs : null),
         waitingFor: outcome.waits,
         inboxSeen: outcome.inboxSeen,
       };
@@ -87,8 +92,8 @@ function end(ending: "failed" | "cancelled", error: string): Transition {
   return ending === "failed" ? { kind: "fail", error } : { kind: "cancel", error };
 }
 
-function earliest(waits: readonly Wait[]): number | null {
-  let dueAtMs: number | null = null;
+function earliest(waits: readonly Wait[], deadlineAtMs: number | null): number | null {
+  let dueAtMs = deadlineAtMs;
   for (const wait of waits) {
     if (wait.dueAtMs !== null && (dueAtMs === null || wait.dueAtMs < dueAtMs)) dueAtMs = wait.dueAtMs;
   }

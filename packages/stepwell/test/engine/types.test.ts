@@ -43,6 +43,77 @@ async function inference(ctx: Ctx, engine: Engine): Promise<void> {
   await run.signal(nudge);
 }
 
+/** Never called: its body is only compiled. */
+async function more(ctx: Ctx): Promise<void> {
+  const first = await ctx.race("r", {
+    card: ctx.step("c", () => 1),
+    late: ctx.sleep("l", "1m"),
+    raw: ctx.now("n").then(String),
+  });
+  expectTypeOf(first.winner).toEqualTypeOf<"card" | "late" | "raw">();
+  if (first.winner === "card") expectTypeOf(first.value).toEqualTypeOf<number>();
+  if (first.winner === "late") expectTypeOf(first.value).toEqualTypeOf<void>();
+  if (first.winner === "raw") expectTypeOf(first.value).toEqualTypeOf<string>();
+  const each = ctx.each("e", [{ id: 1 }], { key: (item) => item.id }, async (item, { id }, index) => {
+    await item.step("s", () => id);
+    return index;
+  });
+  expectTypeOf(await each).toEqualTypeOf<number[]>();
+  expectTypeOf(
+    await ctx
+      .step("a", () => 1)
+      .was("b")
+      .retry(2)
+      .heartbeat("1s")
+      .was("c"),
+  ).toEqualTypeOf<number>();
+  expectTypeOf(await ctx.run("child", billing, { id: "1", total: 2 }).was("kid")).toEqualTypeOf<string>();
+  expectTypeOf(await ctx.sleepUntil("m", new Date()).was("n")).toEqualTypeOf<void>();
+  expectTypeOf((await ctx.waitFor(approval, { name: "x" }).was("y")).value.by).toEqualTypeOf<string>();
+  expectTypeOf(ctx.with({ attempts: 2, timeout: "1m" }).with({})).toEqualTypeOf<Ctx>();
+  ctx.set({ customerId: "c1", amount: 3, vip: true, old: null });
+  workflow("t/input", { version: "1.0.0", input: Order, timeout: "1d" }, async (c, order) => {
+    expectTypeOf(c.input).toEqualTypeOf<typeof order>();
+    expectTypeOf(c.with({ attempts: 1 }).input.total).toEqualTypeOf<number>();
+    await c.each("e", [1], {}, (item) => expectTypeOf(item.input.id).toEqualTypeOf<string>());
+  });
+  workflow("t/typed", { version: "1.0.0" }, async (c, input: { a: 1 }) => {
+    expectTypeOf(c.input).toEqualTypeOf<{ a: 1 }>();
+    return input.a;
+  });
+}
+
+/** Never called: every marked line must not compile. */
+function moreRefusals(ctx: Ctx, engine: Engine): void {
+  // @ts-expect-error a race needs promises
+  void ctx.race("r", { a: 1 });
+  // @ts-expect-error contenders have names
+  void ctx.race("r", [ctx.now("a")]);
+  // @ts-expect-error a sleep has nothing to retry
+  void ctx.sleep("s", "1m").retry(2);
+  // @ts-expect-error a race has no compensation
+  void ctx.race("r", { a: ctx.now("a") }).compensate(() => 1);
+  const settled = ctx.step("a", () => 1).settle();
+  // @ts-expect-error the name comes before the shape of the outcome
+  void settled.was("b");
+  // @ts-expect-error a child has no heartbeat of its own
+  void ctx.run("c", billing, { id: "1", total: 2 }).heartbeat("1s");
+  // @ts-expect-error an item that is neither a text nor a number needs a key; this one gives no text
+  void ctx.each("e", [{ id: 1 }], { key: (item) => item }, () => 1);
+  // @ts-expect-error a misspelt option
+  void ctx.each("e", ["a"], { concurency: 2 }, () => 1);
+  // @ts-expect-error a moment is no text
+  void ctx.sleepUntil("m", "tomorrow");
+  // @ts-expect-error attributes are not nested
+  ctx.set({ a: { b: 1 } });
+  // @ts-expect-error with has no such default
+  void ctx.with({ retries: 2 });
+  // @ts-expect-error the input cannot be put in place of another
+  ctx.input = 1;
+  // @ts-expect-error a timeout is a length of time
+  void engine.start(plain, undefined, { timeout: new Date() });
+}
+
 /** Never called: every marked line must not compile. */
 async function refusals(ctx: Ctx, engine: Engine): Promise<void> {
   // @ts-expect-error the input lacks a total
@@ -73,4 +144,6 @@ async function refusals(ctx: Ctx, engine: Engine): Promise<void> {
 it("inference and refusals are judged by the compiler", () => {
   expectTypeOf(inference).toBeFunction();
   expectTypeOf(refusals).toBeFunction();
+  expectTypeOf(more).toBeFunction();
+  expectTypeOf(moreRefusals).toBeFunction();
 });

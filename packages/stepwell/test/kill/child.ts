@@ -48,7 +48,7 @@ async function work(orders: ChildOrders): Promise<void> {
   let order = orders.start * 1_000_000;
   let executions = order;
   const host = openHost();
-  const store = await openSqliteStore(orders.database, { clock: host.nowMs });
+  const store = await openSqliteStore(orders.database, { clock: host.nowMs, pace: host });
   const desk = {
     seed: orders.seed,
     log: {
@@ -65,6 +65,7 @@ async function work(orders: ChildOrders): Promise<void> {
       return () => clearTimeout(timer);
     },
     nextExecution: () => (executions += 1),
+    die: () => false,
   };
   const workflows = openShapes(desk);
   const engine = await openEngineOn(mortal(store, death), host, {

@@ -3,9 +3,10 @@ import { expect, it } from "vitest";
 import type { Wait } from "../../src/model/run.ts";
 import { decide, type Outcome, type Standing, type Transition } from "../../src/model/transition.ts";
 
-const plain: Standing = { compensable: 0, ending: null, error: null };
+const plain: Standing = { compensable: 0, ending: null, error: null, deadlineAtMs: null };
 const paid: Standing = { ...plain, compensable: 2 };
-const undoing: Standing = { compensable: 0, ending: "cancelled", error: "E" };
+const undoing: Standing = { ...plain, ending: "cancelled", error: "E" };
+const limited: Standing = { ...plain, deadlineAtMs: 70 };
 const timer: Wait = { kind: "timer", key: "t", name: "t", dueAtMs: 50 };
 const endless: Wait = { kind: "signal", key: "s", name: "s", dueAtMs: null };
 const idle = (...waits: Wait[]): Outcome => ({ kind: "idle", waits, inboxSeen: 3 });
@@ -42,6 +43,21 @@ const table: readonly [string, Standing, Outcome, Partial<Transition>][] = [
     undoing,
     idle(timer),
     { kind: "park", state: "compensating", dueAtMs: 50 },
+  ],
+  ["a deadline before every wait is when a park ends", limited, idle(endless), { kind: "park", dueAtMs: 70 }],
+  ["a wait before the deadline is when a park ends", limited, idle(timer), { kind: "park", dueAtMs: 50 }],
+  [
+    "idle while compensating heeds no deadline",
+    { ...undoing, deadlineAtMs: 20 },
+    idle(endless),
+    { kind: "park", state: "compensating", dueAtMs: null },
+  ],
+  ["an expired run fails", limited, { kind: "expired", error: "T" }, { kind: "fail", error: "T" }],
+  [
+    "an expired run after undoable steps compensates first",
+    paid,
+    { kind: "expired", error: "T" },
+    { kind: "compensate", ending: "failed", error: "T" },
   ],
   ["a drain gives the run back", plain, { kind: "drained" }, { kind: "release" }],
 ];

@@ -79,6 +79,7 @@ describe("simulation", () => {
       const wanted = [
         ...SHAPE_NAMES,
         ...["completed", "failed", "cancelled", "drain", "takeover", "compensating", "released", "floating", "log"],
+        "quarantined",
         ...[
           "attempt_failed",
           "wait_began",

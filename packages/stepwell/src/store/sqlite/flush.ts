@@ -10,8 +10,7 @@
  *     2.2  this without OR FAIL, see saveCheckpoint in queries.sql
  *     2.4  the owner read by a statement of its own, then a bare INSERT
  *     2.7  this with a savepoint around each write
- *     1.2  eight rows per statement: the next thing to try, at the price of a second
- *          way to find out which of the eight were refused
+ *     1.1  eight rows per statement: what plain steps get, see plain-steps.ts
  *
  * So the hot path has no savepoints. When one row is impossible, the batch is
  * rolled back and done again with one around every write, so that only that write
@@ -23,6 +22,7 @@ import { type Batch, newBatch } from "./batch.ts";
 import type { Session } from "./connection.ts";
 import { isRowFault, toStoreError, unknownOutcome } from "./faults.ts";
 import { postItem } from "./inbox.ts";
+import { savePlainSteps } from "./plain-steps.ts";
 import { transact } from "./transaction.ts";
 import { applyTransition } from "./transition.ts";
 import { saveAttempt, saveBeat } from "./attempt.ts";
@@ -52,7 +52,8 @@ function applyBatch(session: Session, writes: readonly Write[], nowMs: number): 
   try {
     return transact(session, (connection) => {
       const batch = newBatch(session, connection, nowMs);
-      return writes.map((write) => applyWrite(batch, write));
+      const saved = savePlainSteps(batch, writes);
+      return writes.map((write, index) => saved[index] ?? applyWrite(batch, write));
     });
   } catch (error) {
     if (!isRowFault(error)) throw error;

@@ -8,6 +8,7 @@
  */
 import type { Store } from "../../store/store.ts";
 import { claims } from "./claims.ts";
+import { crowds } from "./crowds.ts";
 import { flushes } from "./flushes.ts";
 import { histories } from "./histories.ts";
 import { inboxes } from "./inboxes.ts";
@@ -21,6 +22,7 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
   runs,
   claims,
   flushes,
+  crowds,
   transitions,
   inboxes,
   workers,

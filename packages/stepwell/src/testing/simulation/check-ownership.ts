@@ -3,7 +3,8 @@
  * while it was read; here they get their numbers.
  */
 import type { Case, Finding, Invariant } from "./case.ts";
-import type { Breach } from "./ledger.ts";
+import type { StoreRecord } from "./evidence.ts";
+import type { Breach, Taking } from "./ledger.ts";
 
 /** See the header. */
 export const OWNERSHIP_INVARIANTS: readonly Invariant[] = [
@@ -19,6 +20,11 @@ export const OWNERSHIP_INVARIANTS: readonly Invariant[] = [
     id: "I24",
     title: "what a dead worker held is free within its lease and 2 s (P9)",
     check: (c) => (c.evidence.calm ? c.evidence.crashes.flatMap((crash) => lateTakeovers(c, crash)) : []),
+  },
+  {
+    id: "I30",
+    title: "only a run that crashed twice before and was executed alone is quarantined (F18)",
+    check: (c) => c.evidence.records.flatMap((record) => (record.kind === "free" ? wrongQuarantines(c, record) : [])),
   },
 ];
 
@@ -42,4 +48,24 @@ function lateTakeovers(c: Case, crash: Case["evidence"]["crashes"][number]): Fin
     const what = `its worker ${taking.process} died at ${crash.trueMs} ms, its claim was ended at ${freedMs} ms`;
     return [{ run: c.nameOf(taking.rowId), what }];
   });
+}
+
+function wrongQuarantines(c: Case, record: StoreRecord & { readonly kind: "free" }): Finding[] {
+  return record.quarantined.flatMap(({ rowId, crashes }) => {
+    const found = (what: string): Finding => ({ run: c.nameOf(rowId), what });
+    const alone = c.ledger.takings.find((taking) => taking.rowId === rowId && taking.endedAt === record.at);
+    if (alone === undefined) return [found("was quarantined, and nobody held it")];
+    if (crashes < 3 || record.how !== "died")
+      return [found(`was quarantined after ${crashes} crashes (${record.how})`)];
+    const beside = c.ledger.takings.filter((other) => other !== alone && wereTogether(alone, other));
+    return beside.map((other) =>
+      found(`was quarantined for a crash beside ${String(c.nameOf(other.rowId))}, on worker ${alone.workerId}`),
+    );
+  });
+}
+
+/** Both executed by one worker at some moment; what its worker never heard of was not executed. */
+function wereTogether(alone: Taking, other: Taking): boolean {
+  if (other.workerId !== alone.workerId || other.knownAt === null) return false;
+  return other.knownAt < (alone.endedAt ?? Infinity) && (other.endedAt ?? Infinity) > alone.at;
 }

@@ -2,6 +2,7 @@
  * Invariants of steps: checkpoints, executions, attempts.
  */
 import type { NewAttempt } from "../../model/step.ts";
+import type { NoteKind } from "../../model/history.ts";
 import { type Case, type Execution, type Finding, type Invariant, observedValue, undoKey } from "./case.ts";
 import { runText, type StepPolicy, type WitnessEvent } from "./evidence.ts";
 import type { Accepted } from "./ledger.ts";
@@ -176,15 +177,21 @@ function unexplained(c: Case, name: string, list: readonly Execution[]): Finding
   });
 }
 
+/** Without the store's records: a step starts once, and again for each failure and each interruption of its run. */
 function tooMany(c: Case, list: readonly Execution[]): Finding[] {
   const { start, rowId } = list[0]!;
   const key = keyOf(start);
   const failures = failuresOf(c, rowId, key).length;
-  const explained = 1 + failures + c.evidence.crashes.length;
+  const history = c.storyOf.get(start.run)?.history ?? [];
+  const interruptions = history.filter((event) => event.kind === "note" && INTERRUPTIONS.includes(event.note)).length;
+  const explained = 1 + failures + interruptions;
   return list.length <= explained
     ? []
     : [{ run: start.run, what: `"${key}" started ${list.length} times, ${explained} are explained` }];
 }
+
+/** Notes of a claim that ended before its run did, perhaps in the middle of a step. */
+const INTERRUPTIONS: readonly NoteKind[] = ["takeover", "released"];
 
 function failuresOf(c: Case, rowId: number, key: string): readonly Pick<Accepted<unknown>, "fence">[] {
   if (ruled(c)) {

@@ -5,7 +5,7 @@
 import type { Engine } from "../../engine/engine.ts";
 import type { RunOutcome } from "../../engine/handle.ts";
 import { toJson } from "./case.ts";
-import type { Request } from "./evidence.ts";
+import { type Request, runText } from "./evidence.ts";
 import type { Process } from "./kernel.ts";
 import type { RunPlan } from "./scenario.ts";
 import { APPROVAL, ORDER } from "./shapes.ts";
@@ -20,16 +20,26 @@ export type Client = {
 
 /** How long the client waits for an answer before it asks somebody else. */
 const PATIENCE_MS = 6_000;
+/** How often the operator looks. */
+const LOOK_MS = 500;
 /** Pause after a refusal. */
 const AGAIN_MS = 300;
 
-type State = { readonly world: World; readonly process: Process; readonly requests: Request[]; open: number };
+type State = {
+  readonly world: World;
+  readonly process: Process;
+  readonly requests: Request[];
+  /** Runs that the operator has cancelled. */
+  readonly cancelled: Set<number>;
+  open: number;
+};
 
 /** Carry out the plans of the world's scenario; the client itself never crashes. */
 export function openClient(world: World): Client {
   const process = world.machine.kernel.openProcess("client");
-  const state: State = { world, process, requests: [], open: 0 };
+  const state: State = { world, process, requests: [], cancelled: new Set(), open: 0 };
   for (const plan of world.scenario.runs) schedule(state, plan);
+  operate(state);
   return { requests: state.requests, open: () => state.open };
 }
 
@@ -61,6 +71,27 @@ function schedule(state: State, plan: RunPlan): void {
       engine.cancel(`sim/${plan.shape}`, plan.id, reason),
     );
   });
+}
+
+/** An operator cancels what is in quarantine once the storm is over; nothing else ever ends it. */
+function operate(state: State): void {
+  const { world, process } = state;
+  const look = async (): Promise<void> => {
+    const { runs } = world.healed
+      ? await world.disk.store.listRuns({ states: ["quarantined"], limit: 1_000 })
+      : { runs: [] };
+    for (const run of runs) {
+      if (state.cancelled.has(run.rowId)) continue;
+      state.cancelled.add(run.rowId);
+      state.open += 1;
+      const { namespace, name, id } = run;
+      wish(state, newRequest(state, runText(run), { kind: "cancel" }), (engine) =>
+        engine.cancel(`${namespace}/${name}`, id),
+      );
+    }
+    process.timer(LOOK_MS, () => void look());
+  };
+  process.timer(LOOK_MS, () => void look());
 }
 
 function askToStart(state: State, plan: RunPlan, run: string): void {

@@ -55,6 +55,7 @@ async function replay(world: World, story: Story): Promise<Replay> {
     wallMs: host.nowMs,
     wait: process.timer,
     nextExecution: () => 0,
+    die: () => false,
   };
   process.defer(() => void openEngineOn(store, host, { workflows: openShapes(desk), lease: "1h", grace: 0 }));
   const ended = (): boolean =>

@@ -55,6 +55,9 @@ export type Scenario = {
   readonly stormMs: number;
 };
 
+/** Chance of a run that kills its workers. */
+const DEADLY = 0.1;
+
 /** The scenario of these dice. `shapes` restricts the workflows. */
 export function drawScenario(dice: Dice, shapes: readonly ShapeName[] = SHAPE_NAMES): Scenario {
   const calm = dice.chance(0.15);
@@ -73,7 +76,10 @@ export function drawScenario(dice: Dice, shapes: readonly ShapeName[] = SHAPE_NA
     lingerMax: dice.pick([0, 1, 1_000]),
     concurrency: dice.pick([1, 2, 4, 512]),
     graceMs: dice.pick([0, 300, 2_000]),
-    runs: drawRuns(dice.split("runs"), stormMs, shapes),
+    runs: [
+      ...drawRuns(dice.split("runs"), stormMs, shapes),
+      ...(calm ? [] : drawDeadlyRuns(dice.split("deadly"), stormMs)),
+    ],
     accidents: calm ? drawCalmAccidents(setting) : drawAccidents(setting),
     weather: calm ? FAIR_WEATHER : drawWeather(dice.split("weather")),
     stormMs,
@@ -83,6 +89,11 @@ export function drawScenario(dice: Dice, shapes: readonly ShapeName[] = SHAPE_NA
 function drawRuns(dice: Dice, stormMs: number, shapes: readonly ShapeName[]): RunPlan[] {
   const count = 2 + dice.integer(7);
   return Array.from({ length: count }, (_, index) => drawRun(dice, index, stormMs, shapes));
+}
+
+/** Now and then one that kills its workers, beside the others. */
+function drawDeadlyRuns(dice: Dice, stormMs: number): RunPlan[] {
+  return dice.chance(DEADLY) ? [{ ...drawRun(dice, 0, stormMs / 2, ["deadly"]), id: "deadly" }] : [];
 }
 
 function drawRun(dice: Dice, index: number, stormMs: number, shapes: readonly ShapeName[]): RunPlan {

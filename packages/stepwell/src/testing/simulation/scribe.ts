@@ -20,6 +20,8 @@ export type Behaviour = {
   readonly retryAfter?: number;
   /** Never comes back by itself; stops when its signal fires. */
   readonly hang?: number;
+  /** Ends its process, until the storm is over. */
+  readonly deadly?: boolean;
   /** `code` of what it throws. */
   readonly code?: string;
 };
@@ -35,6 +37,8 @@ export type Desk = {
   readonly wallMs: () => number;
   readonly wait: (ms: number, task: () => void) => () => void;
   readonly nextExecution: () => number;
+  /** End the process at once. False: the storm is over, and nothing dies any more. */
+  readonly die: () => boolean;
 };
 
 /** The scribe of one run in one process. */
@@ -115,7 +119,10 @@ function spend(desk: Desk, dice: Dice, behaviour: Behaviour, step: StepContext):
   const attentive = hangs || dice.chance(0.5);
   const ms = dice.chance(0.2) ? 0 : dice.integer((behaviour.msMax ?? 200) + 1);
   return new Promise((resolve, reject) => {
-    const cancel = hangs ? (): void => {} : desk.wait(ms, resolve);
+    const done = (): void => {
+      if (behaviour.deadly !== true || !desk.die()) resolve();
+    };
+    const cancel = hangs ? (): void => {} : desk.wait(ms, done);
     if (!attentive) return;
     const { signal } = step;
     const letGo = (): void => {

@@ -70,6 +70,7 @@ function bodiesOf(child: (name: string) => Workflow<ShapeInput, unknown>): Reado
     timed,
     raw,
     derived,
+    deadly,
   };
 }
 
@@ -92,8 +93,8 @@ export const SHAPE_NAMES = [
   "derived",
 ] as const;
 
-/** One of {@link SHAPE_NAMES}. */
-export type ShapeName = (typeof SHAPE_NAMES)[number];
+/** One of {@link SHAPE_NAMES}, or the one that kills its workers, which is no ordinary company. */
+export type ShapeName = (typeof SHAPE_NAMES)[number] | "deadly";
 
 function step(ctx: Ctx, s: Scribe, name: string, behaviour: Behaviour = SHAKY): Promise<string> {
   return s.see(name, ctx.step(name, s.work(behaviour)).retry(PLAIN));
@@ -301,4 +302,10 @@ async function derived(ctx: Ctx, _input: ShapeInput, s: Scribe): Promise<string>
   await s.see("rest", ctx.sleep("rest", 1_500));
   ctx.progress("nearly");
   return step(ctx, s, `at-${moment.getTime()}`, SOUND);
+}
+
+/** Ends the process that executes it; gets on a little before it does. */
+async function deadly(ctx: Ctx, input: ShapeInput, s: Scribe): Promise<string> {
+  if (input.salt % 2 === 0) await step(ctx, s, "harmless", SOUND);
+  return step(ctx, s, "deadly", { deadly: true, msMax: 100 });
 }

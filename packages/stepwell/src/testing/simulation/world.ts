@@ -68,9 +68,9 @@ export function startSlot(world: World, slot: Slot): void {
     lingerMax: scenario.lingerMax,
     grace: scenario.graceMs,
     work: slot.works ? { concurrency: scenario.concurrency } : false,
-    workflows: openShapes(deskOf(world, process, host.nowMs)),
+    workflows: openShapes(deskOf(world, slot, incarnation, host.nowMs)),
     log: (entry: { readonly level: string; readonly message: string }) => {
-      if (entry.level === "error" && !/STORE_(BUSY|FULL|OUTCOME_UNKNOWN)/.test(entry.message)) {
+      if (entry.level === "error" && !/STORE_(BUSY|FULL|OUTCOME_UNKNOWN)|RUN_QUARANTINED/.test(entry.message)) {
         addStray(world, name, entry.message);
       }
       if (entry.level !== "info") machine.kernel.note(`${name} says: ${entry.message}`);
@@ -158,7 +158,8 @@ export function isStoreTrouble(code: unknown): boolean {
   return code === "STORE_FULL" || code === "STORE_BUSY" || code === "STORE_OUTCOME_UNKNOWN";
 }
 
-function deskOf(world: World, process: Process, wallMs: () => number): Desk {
+function deskOf(world: World, slot: Slot, incarnation: Incarnation, wallMs: () => number): Desk {
+  const { process } = incarnation;
   return {
     seed: world.seed,
     log: world.witness,
@@ -166,5 +167,11 @@ function deskOf(world: World, process: Process, wallMs: () => number): Desk {
     wallMs,
     wait: (ms, task) => process.timer(ms, task),
     nextExecution: world.nextExecution,
+    die: () => {
+      if (world.healed) return false;
+      end(world, slot, incarnation, false);
+      restartLater(world, slot, RESTART_MS);
+      return true;
+    },
   };
 }

@@ -1,0 +1,75 @@
+/** What one process stores wakes another, and a dead one's runs go on, long before any lease or poll would see to it. */
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Family, openFamily } from "./family.ts";
+
+const TEST_MS_MAX = 60_000;
+
+let family: Family;
+beforeEach(() => {
+  family = openFamily();
+});
+afterEach(() => family.end());
+
+async function until(done: () => Promise<boolean>): Promise<void> {
+  while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+describe("across processes", () => {
+  it(
+    "P6: a signal and a cancel reach a run that is executed elsewhere, and its end comes back",
+    async () => {
+      const [worker, web] = [await family.bear("worker", 4), await family.bear("web")];
+      for (const id of ["signalled", "cancelled"]) {
+        await web.tell("startHot", id);
+        await until(async () => (await web.tell<string>("state", id)) === "running");
+      }
+      const signalled = await web.tell<{ readonly value: string; readonly ms: number }>("signal", "signalled");
+      const cancelled = await web.tell<{ readonly state: string; readonly ms: number }>("cancel", "cancelled");
+      console.log(`signal to result ${signalled.ms.toFixed(0)} ms, cancel to end ${cancelled.ms.toFixed(0)} ms`);
+      expect([signalled.value, cancelled.state]).toEqual(["went", "cancelled"]);
+      // The next renewal, which reads inboxes too, is 20 s away.
+      expect(Math.max(signalled.ms, cancelled.ms)).toBeLessThan(8_000);
+      await worker.tell("close");
+    },
+    TEST_MS_MAX,
+  );
+
+  it(
+    "S8: what a web process starts is taken up by an idle worker without waiting for its poll",
+    async () => {
+      const web = await family.bear("web");
+      await family.bear("worker", 4);
+      const ids = Array.from({ length: 20 }, (_, index) => `run-${index}`);
+      const ms = await web.tell<number>("oneByOne", { ids, work: { steps: 1, stepMs: 0 } });
+      console.log(`start to result ${(ms / ids.length).toFixed(0)} ms on average`);
+      // A worker that only polls comes once a second: 20 runs would take it 10 s at least.
+      expect(ms).toBeLessThan(8_000);
+    },
+    TEST_MS_MAX,
+  );
+
+  it(
+    "P9: the runs of a worker that was killed go on in another at once, the web process and its death change nothing",
+    async () => {
+      const victim = await family.bear("victim", 8);
+      const web = await family.bear("web");
+      const heir = await family.spawn("heir");
+      const ids = Array.from({ length: 4 }, (_, index) => `run-${index}`);
+      await web.tell("start", { ids, work: { steps: 50, stepMs: 40 } });
+      await until(async () => (await web.tell<number>("recorded", ids)) > 0);
+      await heir.tell("open", 8);
+      await web.kill();
+      const beganMs = performance.now();
+      await victim.kill();
+      const results = await heir.tell<readonly (readonly string[])[]>("results", ids);
+      console.log(`all ended ${(performance.now() - beganMs).toFixed(0)} ms after the kill`);
+      for (const by of results) {
+        expect(by.length).toBe(50);
+        expect(by.at(-1)).toBe("heir");
+      }
+      // The lease of the victim lasts 60 s, and the heir renews its own only after 20 s.
+      expect(performance.now() - beganMs).toBeLessThan(15_000);
+    },
+    TEST_MS_MAX,
+  );
+});
