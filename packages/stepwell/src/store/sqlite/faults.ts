@@ -18,6 +18,7 @@ export const SQLITE = {
   corrupt: 11,
   full: 13,
   cantopen: 14,
+  protocol: 15,
   toobig: 18,
   constraint: 19,
   mismatch: 20,
@@ -40,6 +41,22 @@ const ROW_CODES: ReadonlySet<number> = new Set([SQLITE.toobig, SQLITE.constraint
 export function primaryCode(error: unknown): number | null {
   const code = error instanceof Error && "errcode" in error ? error.errcode : null;
   return typeof code === "number" ? code & 0xff : null;
+}
+
+const CONNECTION_CODES: ReadonlySet<number> = new Set([
+  SQLITE.ioerr,
+  SQLITE.corrupt,
+  SQLITE.cantopen,
+  SQLITE.protocol,
+  SQLITE.notadb,
+]);
+
+/**
+ * Whether the connection may be what is broken. A lock that the system did not take back, for one, is remembered by the
+ * connection as held, and everything on it then fails with "locking protocol", for ever.
+ */
+export function isConnectionFault(error: unknown): boolean {
+  return CONNECTION_CODES.has(primaryCode(error) ?? -1);
 }
 
 /** Whether one row alone was impossible, so that the rest of its batch can be stored without it (S6). */

@@ -4,9 +4,10 @@
  * BEGIN IMMEDIATE takes the write lock at once, so a busy database is noticed
  * before anything is written. A commit that fails for any reason but a lock or a
  * full disk leaves the outcome unknown: the frames may be in the log. Such a
- * connection is dropped, and an fsync is never tried again on it (F5).
+ * connection is dropped, and an fsync is never tried again on it (F5). So is one
+ * on which the storage failed earlier, though the outcome is known then.
  */
-import { primaryCode, SQLITE, unknownOutcome } from "./faults.ts";
+import { isConnectionFault, primaryCode, SQLITE, unknownOutcome } from "./faults.ts";
 import { type Connection, connected, dropConnection, type Session } from "./connection.ts";
 
 /**
@@ -16,12 +17,13 @@ import { type Connection, connected, dropConnection, type Session } from "./conn
  */
 export function transact<T>(session: Session, work: (connection: Connection) => T): T {
   const connection = connected(session);
-  connection.sql.begin.run();
   let result: T;
   try {
+    connection.sql.begin.run();
     result = work(connection);
   } catch (error) {
     rollback(session, connection);
+    if (isConnectionFault(error)) dropConnection(session);
     throw error;
   }
   commit(session, connection);

@@ -42,6 +42,36 @@ const codeOf = (work: Promise<unknown>) =>
   );
 const kindsOf = async (work: ReturnType<Store["flush"]>) => (await work).map((result) => result.kind);
 
+describe("a transaction that fails before its commit", () => {
+  const PROTOCOL = sqliteError(15, "locking protocol");
+
+  it.each([
+    ["BEGIN IMMEDIATE", PROTOCOL],
+    ["BEGIN IMMEDIATE", IOERR_FSYNC],
+    ["INSERT INTO runs", IOERR_FSYNC],
+  ])("F5: at %s, for a fault of the storage (%s), goes on with a fresh connection", async (at, error) => {
+    const { scene, store, fail, opened } = await openScene();
+    const batch = [insertOf(aRun(scene))];
+    fail({ at, error });
+    expect(await codeOf(store.flush(batch, NOW))).toBe("STORE_FAILED");
+    expect(opened[0]!.isOpen).toBe(false);
+    expect(await kindsOf(store.flush(batch, NOW))).toEqual(["inserted"]);
+    expect(opened.length).toBe(2);
+    await store.close();
+  });
+
+  it.each([
+    ["BEGIN IMMEDIATE", BUSY],
+    ["INSERT INTO runs", FULL],
+  ])("F4, F6: at %s, for a lock or for space (%s), keeps its connection", async (at, error) => {
+    const { scene, store, fail, opened } = await openScene();
+    fail({ at, error });
+    expect(await codeOf(store.flush([insertOf(aRun(scene))], NOW))).toMatch(/^STORE_(BUSY|FULL)$/);
+    expect(opened.map((db) => db.isOpen)).toEqual([true]);
+    await store.close();
+  });
+});
+
 describe("a commit that fails", () => {
   it("P1: is unknown when it took place; submitted again on a fresh connection it answers as done", async () => {
     const { scene, store, fail, opened } = await openScene();
