@@ -8,16 +8,20 @@ import { type Duration, parseDuration } from "./duration.ts";
 import type { Failure } from "./failure.ts";
 import { checkKeys } from "./options.ts";
 
-/** What users write. Fields left out keep the value of the policy below them. */
+/**
+ * How often a step is tried, and how long is waited in between. What is left out keeps its default: 3 attempts,
+ * exponential, from "1s" to "5m", jitter 0.2; of a compensation 10 attempts.
+ */
 export type RetryOptions = {
   /** Total attempts including the first: 1 to 10,000. 1 means never retry. */
   readonly attempts?: number;
+  /** How the delay grows: doubled each time, by one base each time, or not at all. */
   readonly backoff?: "exponential" | "linear" | "fixed";
-  /** Nominal delay after the first attempt. */
+  /** Delay after the first attempt. */
   readonly base?: Duration;
-  /** Ceiling on the nominal delay. */
+  /** No delay is longer, jitter aside. */
   readonly max?: Duration;
-  /** Longest random addition, as a fraction of the nominal delay: 0 to 1. */
+  /** Longest random addition, as a fraction of the delay: 0 to 1. Never shortens it. */
   readonly jitter?: number;
 };
 

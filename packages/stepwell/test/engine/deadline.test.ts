@@ -145,6 +145,6 @@ it.each(["cancelled", "out of time"])("asks the children of an evicted run to st
   else await world.advance(HOUR);
   await world.settle();
   expect((await run.status()).state).toBe(how === "cancelled" ? "cancelled" : "failed");
-  expect((await engine.list({ workflow: "t/child" }))[0]?.state).toBe("cancelled");
+  expect((await engine.list({ workflow: "t/child" })).runs[0]?.state).toBe("cancelled");
   expect(log).toEqual(["after", "undid room"]);
 });
