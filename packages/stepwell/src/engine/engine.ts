@@ -5,10 +5,10 @@ import { parseDuration, type Duration } from "../model/duration.ts";
 import { StepwellError } from "../model/errors.ts";
 import { parseWorkflowName } from "../model/identity.ts";
 import { checkKeys } from "../model/options.ts";
-import type { RunState } from "../model/run.ts";
 import type { Store } from "../store/store.ts";
 import { openCommitter } from "./commit.ts";
 import type { Deps, WorkerDoor } from "./deps.ts";
+import { type ListFilter, toRunFilter } from "./filter.ts";
 import {
   type ActorOption,
   openHandle,
@@ -55,12 +55,8 @@ export type Engine = {
     <Raw, Output>(workflow: Workflow<Raw, Output>, id: string): Promise<RunHandle<Output>>;
     (workflow: string, id: string): Promise<RunHandle>;
   };
-  /** Runs, newest first; at most `limit` (default 100, 1,000 at most). */
-  readonly list: (filter?: {
-    readonly workflow?: string;
-    readonly state?: RunState | readonly RunState[];
-    readonly limit?: number;
-  }) => Promise<readonly RunStatus[]>;
+  /** Runs, newest first; at most `limit` (default 100, 1,000 at most). @throws StepwellError for an odd filter */
+  readonly list: (filter?: ListFilter) => Promise<readonly RunStatus[]>;
   /** Short for `(await get(workflow, id)).signal(…)`. */
   readonly signal: <Raw>(
     workflow: Workflow<never, unknown> | string,
@@ -177,15 +173,8 @@ function registered(deps: Deps, name: string): Workflow {
   return workflow;
 }
 
-async function listRuns(deps: Deps, filter: NonNullable<Parameters<Engine["list"]>[0]>): Promise<readonly RunStatus[]> {
-  checkKeys("filter of list", filter, ["workflow", "state", "limit"]);
-  const states = typeof filter.state === "string" ? [filter.state] : filter.state;
-  const limit = Math.min(Math.max(1, filter.limit ?? 100), 1_000);
-  const runs = await deps.store.listRuns({
-    ...(filter.workflow === undefined ? {} : nameOf(filter.workflow)),
-    ...(states === undefined ? {} : { states }),
-    limit,
-  });
+async function listRuns(deps: Deps, filter: ListFilter): Promise<readonly RunStatus[]> {
+  const runs = await deps.store.listRuns(toRunFilter(filter));
   return runs.map(toStatus);
 }
 
