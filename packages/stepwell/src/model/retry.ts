@@ -3,6 +3,7 @@
  *
  * Pure arithmetic. The clock and the dice belong to the caller.
  */
+import { showValue } from "./plain.ts";
 import { StepwellError } from "./codes.ts";
 import { type Duration, parseDuration } from "./duration.ts";
 import type { Failure } from "./failure.ts";
@@ -63,7 +64,8 @@ export function parseRetry(options: RetryOptions | number, base: RetryPolicy, wh
   checkKeys(where, options, ["attempts", "backoff", "base", "max", "jitter"]);
   const { attempts = base.attemptsMax, backoff = base.backoff, jitter = base.jitter } = options;
   if (!BACKOFFS.includes(backoff)) throw invalid(where, "backoff", backoff, `one of ${BACKOFFS.join(", ")}`);
-  if (!(jitter >= 0 && jitter <= 1)) throw invalid(where, "jitter", jitter, "a number from 0 to 1");
+  const jitters = typeof jitter === "number" && jitter >= 0 && jitter <= 1;
+  if (!jitters) throw invalid(where, "jitter", jitter, "a number from 0 to 1");
   return { attemptsMax: parseAttempts(attempts, where), backoff, jitter, ...parseDelays(options, base, where) };
 }
 
@@ -125,7 +127,7 @@ function parseDelays(options: RetryOptions, base: RetryPolicy, where: string): {
 }
 
 function invalid(where: string, option: string, got: unknown, range: string): StepwellError {
-  const shown = typeof got === "string" ? JSON.stringify(got.slice(0, 100)) : String(got);
+  const shown = showValue(got);
   return new StepwellError("OPTION_INVALID", `${where}: ${option} must be ${range}, got ${shown}`, {
     details: { where, option, got: shown },
   });
