@@ -11,8 +11,8 @@ import { freeSlots, type Slots } from "./slots.ts";
 /** Runs taken by one claim at most. */
 const CLAIM_MAX = 256;
 
-/** Longest sleep between two looks for due runs: the net below all wake-ups. */
-const POLL_MS_MAX = 1_000;
+/** Pause before a claim that failed, or was not allowed for want of a lease, is tried again. */
+const CLAIM_AGAIN_MS = 1_000;
 
 /** Claim in a later macrotask, unless that is planned already. */
 export function nudgeWorker(deps: Deps, slots: Slots, lease: Lease): void {
@@ -26,16 +26,16 @@ export function nudgeWorker(deps: Deps, slots: Slots, lease: Lease): void {
 /** Claim until nothing is due or no slot is free, then sleep until the next run is due. */
 async function claimDue(deps: Deps, slots: Slots, lease: Lease): Promise<void> {
   slots.cancelPoll();
-  let pollMs: number | null = POLL_MS_MAX;
+  let dueInMs: number | null = CLAIM_AGAIN_MS;
   try {
-    pollMs = await claimOnce(deps, slots, lease);
+    dueInMs = await claimOnce(deps, slots, lease);
   } catch (error) {
     deps.log?.({ level: "warn", message: `runs could not be claimed: ${String(error)}` });
   }
   slots.claiming = false;
   if (slots.draining) return;
   if (slots.nudged && freeSlots(slots) > 0) return nudgeWorker(deps, slots, lease);
-  const pollInMs = Math.min(pollMs ?? POLL_MS_MAX, POLL_MS_MAX);
+  const pollInMs = Math.min(dueInMs ?? Infinity, deps.settings.pollMs);
   slots.cancelPoll = deps.host.timer(pollInMs, () => void poll(deps, slots, lease));
 }
 
@@ -52,7 +52,7 @@ async function poll(deps: Deps, slots: Slots, lease: Lease): Promise<void> {
 /** @returns milliseconds until the next look is worth it */
 async function claimOnce(deps: Deps, slots: Slots, lease: Lease): Promise<number | null> {
   slots.nudged = false;
-  if (!lease.held()) return null;
+  if (!lease.held()) return CLAIM_AGAIN_MS;
   const limit = Math.min(freeSlots(slots), CLAIM_MAX);
   if (limit <= 0) {
     slots.nudged = true;

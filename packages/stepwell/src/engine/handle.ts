@@ -72,9 +72,11 @@ export type RunHandle<Output = unknown> = {
 /** Options of a signal. */
 export type SignalOptions = ActorOption & { readonly id?: string };
 
-/** Longest pause between two looks at a run that another process executes. */
-const POLL_MS_MAX = 1_000;
+/** First pause between two looks at a run that another process executes; it doubles up to the setting. */
 const POLL_MS_MIN = 20;
+
+/** Longest pause before a look that failed is taken again. */
+const LOOK_AGAIN_MS = 1_000;
 
 /** @param rowId known when this process has just started the run; null: looked up when needed */
 export function openHandle<Output>(deps: Deps, ref: RunRef, rowId: number | null): RunHandle<Output> {
@@ -177,25 +179,26 @@ async function awaitEnd(deps: Deps, ref: RunRef, knownRowId: number | null): Pro
   return new Promise((resolve, reject) => {
     let polling = false;
     let cancelTimer = (): void => {};
-    let pollMs = deps.worker.leaseHeld() ? POLL_MS_MAX : POLL_MS_MIN;
+    const { pollMs: pollMsMax } = deps.settings;
+    let pollMs = deps.worker.leaseHeld() ? pollMsMax : Math.min(POLL_MS_MIN, pollMsMax);
     const done = (settle: () => void): void => {
       cancelTimer();
       unwatch();
       settle();
     };
-    const poll = (): void => {
+    const poll = (inMs: number): void => {
       polling = true;
-      cancelTimer = deps.host.timer(pollMs, () => void look());
-      pollMs = Math.min(pollMs * 2, POLL_MS_MAX);
+      cancelTimer = deps.host.timer(inMs, () => void look());
+      pollMs = Math.min(pollMs * 2, pollMsMax);
     };
     const look = async (): Promise<void> => {
       polling = true;
       try {
         const ending = endingOf(await getRun(deps, ref));
         if (ending !== null) return done(() => resolve(ending));
-        poll();
+        poll(pollMs);
       } catch (error) {
-        if (error instanceof StepwellError && PASSING.has(error.code)) return poll();
+        if (error instanceof StepwellError && PASSING.has(error.code)) return poll(Math.min(pollMs, LOOK_AGAIN_MS));
         done(() => reject(error));
       }
     };
