@@ -17,6 +17,7 @@ import {
 } from "./execution.ts";
 import { checkIdle, continueExecution } from "./idle.ts";
 import { readInbox } from "./inbox.ts";
+import { lookForParked } from "./look.ts";
 import { leaseLost } from "./record.ts";
 import { isEmpty, type Slots } from "./slots.ts";
 
@@ -104,11 +105,18 @@ function leave(deps: Deps, slots: Slots, exec: Execution, how: Left): void {
   const { rowId } = exec.run;
   const current = slots.executing.get(rowId) === exec;
   if (current) slots.executing.delete(rowId);
+  if (how === "parked") lookForParked(deps, slots, nextDueInMs(deps, exec));
   if (current && how === "parked") linger(deps, slots, exec);
   if (how === "lost") giveBack(deps, exec);
   if (how !== "over") deps.watchers.tellLeft(rowId);
   if (isEmpty(slots)) slots.onEmpty?.();
   if (slots.nudged) deps.worker.nudge();
+}
+
+/** Infinity: not by time alone. */
+function nextDueInMs(deps: Deps, exec: Execution): number {
+  const dueAtMs = [...exec.waits.values()].map((wait) => wait.dueAtMs ?? Infinity);
+  return Math.max(0, Math.min(...dueAtMs) - storeNowMs(deps.host, exec));
 }
 
 function linger(deps: Deps, slots: Slots, exec: Execution): void {

@@ -6,6 +6,7 @@ import type { Claim } from "../store/store.ts";
 import { beginRun } from "./begin.ts";
 import type { Deps } from "./deps.ts";
 import type { Lease } from "./lease.ts";
+import { beginLook, planLook } from "./look.ts";
 import { freeSlots, type Slots } from "./slots.ts";
 
 /** Runs taken by one claim at most. */
@@ -25,7 +26,7 @@ export function nudgeWorker(deps: Deps, slots: Slots, lease: Lease): void {
 
 /** Claim until nothing is due or no slot is free, then sleep until the next run is due. */
 async function claimDue(deps: Deps, slots: Slots, lease: Lease): Promise<void> {
-  slots.cancelPoll();
+  beginLook(slots);
   let dueInMs: number | null = CLAIM_AGAIN_MS;
   try {
     dueInMs = await claimOnce(deps, slots, lease);
@@ -35,8 +36,7 @@ async function claimDue(deps: Deps, slots: Slots, lease: Lease): Promise<void> {
   slots.claiming = false;
   if (slots.draining) return;
   if (slots.nudged && freeSlots(slots) > 0) return nudgeWorker(deps, slots, lease);
-  const pollInMs = Math.min(dueInMs ?? Infinity, deps.settings.pollMs);
-  slots.cancelPoll = deps.host.timer(pollInMs, () => void poll(deps, slots, lease));
+  planLook(deps, slots, dueInMs ?? Infinity, () => void poll(deps, slots, lease));
 }
 
 /** Other processes may have brought versions that this worker can continue. */

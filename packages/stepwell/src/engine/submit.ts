@@ -8,7 +8,7 @@
 import { canonicalText } from "../model/canonical.ts";
 import { encode } from "../model/json.ts";
 import { StepwellError } from "../model/errors.ts";
-import type { NewRun, Parent, Run } from "../model/run.ts";
+import type { Identity, NewRun, Parent, Run } from "../model/run.ts";
 import { issuesText, validate } from "../model/schema.ts";
 import type { WriteResult } from "../store/store.ts";
 import type { Deps } from "./deps.ts";
@@ -54,9 +54,14 @@ export async function prepareRun(
   };
 }
 
-/** Insert the run, or find the one that has its id; resolves when it is durable. */
+/**
+ * Insert the run, or find the one that has its id; resolves when it is durable. One that this engine cannot execute is
+ * left for others (F28).
+ */
 export function insertRun(deps: Deps, prepared: Prepared): Promise<{ readonly rowId: number; readonly id: string }> {
-  const workerId = deps.worker.reserve();
+  const { workflow, run } = prepared;
+  const executable = deps.registry.findFor({ ...identityOf(workflow), versionId: run.versionId }) !== null;
+  const workerId = executable ? deps.worker.reserve() : null;
   const write = { kind: "insert_run", run: prepared.run, claimFor: workerId, owner: null } as const;
   return new Promise((resolve, reject) => {
     deps.committer.submit(write, (result) => {
@@ -67,6 +72,10 @@ export function insertRun(deps: Deps, prepared: Prepared): Promise<{ readonly ro
       }
     });
   });
+}
+
+function identityOf({ namespace, name, version }: Workflow): Identity {
+  return { namespace, name, version };
 }
 
 function inserted(deps: Deps, prepared: Prepared, workerId: number | null, result: WriteResult): number {

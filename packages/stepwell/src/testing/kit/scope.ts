@@ -52,7 +52,7 @@ export function sleepFor(caller: Caller, ms: number | null, signal: AbortSignal 
       if (code !== null) code.sleeping -= 1;
       settle();
     };
-    const onAbort = (): void => awake(() => reject(signal?.reason));
+    const onAbort = (): void => awake(() => reject(signal?.reason as unknown));
     if (code !== null) code.sleeping += 1;
     const cancel = ms === null ? () => {} : caller.timer(ms, () => awake(resolve));
     if (signal?.aborted === true) onAbort();
