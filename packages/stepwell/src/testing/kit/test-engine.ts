@@ -82,7 +82,8 @@ export type TestEngine = {
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
 
-const START_MS = Date.UTC(2026, 0, 1);
+/** Where the clock begins: 2026-01-01T00:00:00Z. */
+export const START_MS = Date.UTC(2026, 0, 1);
 
 /** No other process exists: there is nothing to look for, and nobody to renew a lease for. */
 const ALONE = { poll: DURATION_MS_MAX, lease: DURATION_MS_MAX } as const satisfies EngineOptions;
@@ -218,7 +219,8 @@ async function closeTestEngine(seat: Seat, complaints: Complaints): Promise<void
   if (complaint !== null) throw complaint;
 }
 
-function parseMoment(moment: Date | string | number, where: string): number {
+/** Epoch milliseconds. @throws StepwellError OPTION_INVALID */
+export function parseMoment(moment: Date | string | number, where: string): number {
   const ms = new Date(moment).getTime();
   if (Number.isFinite(ms)) return ms;
   throw new StepwellError(

@@ -71,11 +71,27 @@ function tellEvent(event: DecodedEvent, startMs: number): string {
     case "received":
       return `${event.seq === null ? "holds" : "received"} ${event.item} ${event.name} from ${event.actor}: ${showValue(event.value)}`;
     case "note":
-      return `${event.note}: ${showValue(event.value)}`;
+      return `${event.note}: ${tellNote(event.value)}`;
     case "ended":
       return `ended, ${event.state}: ${showValue(event.value)}`;
   }
 }
+
+/** The error of a note is stored with its stack, which is of no use on one line. */
+function tellNote(value: unknown): string {
+  const { error, key, message, fields } = value as NoteValue;
+  if (error !== undefined) return shorten(`${error.name}: ${error.message}`, VALUE_LENGTH_MAX);
+  if (key !== undefined) return `"${key}"`;
+  return `${message}${Object.keys(fields ?? {}).length === 0 ? "" : ` ${showValue(fields)}`}`;
+}
+
+/** Of which each note has one, see NoteKind. */
+type NoteValue = {
+  readonly error?: { readonly name: string; readonly message: string };
+  readonly key?: string;
+  readonly message?: string;
+  readonly fields?: Readonly<Record<string, unknown>>;
+};
 
 function codeOf(error: Error): string {
   const { code } = error as { readonly code?: unknown };
