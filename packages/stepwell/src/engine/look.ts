@@ -24,6 +24,6 @@ export function beginLook(slots: Slots): void {
 export function lookForParked(deps: Deps, slots: Slots, dueInMs: number): void {
   const dueAtMs = deps.host.monotonicMs() + dueInMs;
   slots.parkedDueAtMs = Math.min(slots.parkedDueAtMs, dueAtMs);
-  if (slots.draining || slots.claiming || dueAtMs >= slots.pollAtMs) return;
+  if (slots.draining || dueAtMs >= slots.pollAtMs) return;
   planLook(deps, slots, dueInMs, () => deps.worker.nudge());
 }

@@ -88,6 +88,34 @@ it("what parks here is looked for at its moment, however rarely others are looke
   );
 });
 
+it("what parks while the worker is just looking is not overlooked", async () => {
+  const world = await openWorld();
+  const naps = workflow("t/naps", { version: "1.0.0" }, async (ctx) => {
+    await ctx.sleep("first", "20s");
+    await ctx.sleep("second", "20s");
+  });
+  let release = (): void => {};
+  let held: Promise<void> | null = null;
+  const { engine } = await world.open({ workflows: [naps], poll: "1h", lease: "1h" }, (store) => ({
+    ...store,
+    nextDueInMs: async (...args) => {
+      const answer = await store.nextDueInMs(...args);
+      await held;
+      return answer;
+    },
+  }));
+  await world.settle();
+  const run = await engine.start(naps);
+  await world.settle();
+  held = new Promise((resolve) => (release = resolve));
+  await world.advance(20_000);
+  expect((await run.status()).waitingFor).toMatchObject([{ key: "second" }]);
+  release();
+  held = null;
+  await world.advance(20_000);
+  expect((await run.status()).state).toBe("completed");
+});
+
 it("P9: a crashed process on the same machine is taken over at once, another within its lease", async () => {
   const world = await openWorld();
   let tries = 0;

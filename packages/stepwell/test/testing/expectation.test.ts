@@ -69,6 +69,7 @@ it("sees waits that are too short to park", async () => {
   await expectRun(run).waitingFor("charge");
   await t.advance("2001ms");
   await expectRun(run).waitingFor("nap");
+  expect(await said(expectRun(run).waitingFor("charge"))).toContain('but it waits for timer "nap"');
   await t.close();
 });
 

@@ -40,6 +40,14 @@ it("counts, and rolls dice that fall the same in every run of the tests", () => 
   expect(new Set(first.map(({ u }) => u)).size).toBe(5);
 });
 
+it("what one input draws does not change the next", () => {
+  const make = (draws: number) =>
+    inputFactory(({ seq, integer }) => ({
+      n: Array.from({ length: seq === 1 ? draws : 1 }, () => integer(1e6)).at(-1),
+    })).many(2)[1];
+  expect(make(5)).toEqual(make(1));
+});
+
 it("makes many, alike or by index", () => {
   const anOrder = inputFactory({ id: "o", n: 0 });
   expect(anOrder.many(2, { n: 7 })).toEqual([

@@ -162,6 +162,42 @@ it("of a value of which one part is a matter of chance, the others are compared"
   expect(message).not.toContain("output.at\n");
 });
 
+it("of a value that is not the same length twice, nothing is compared; of everything else, all", async () => {
+  let trials = 0;
+  const trial = (): Trial<void> => {
+    trials += 1;
+    const seen: string[] = [];
+    const length = trials % 3;
+    const child = workflow("k/child", { version: "1.0.0" }, async (ctx) => {
+      await ctx.step("a", () => void seen.push("a"));
+      return seen.length;
+    });
+    const w = workflow("k/lists", { version: "1.0.0" }, async (ctx) => {
+      const list = await ctx.step("list", () => Array.from({ length }, (_item, index) => index));
+      await ctx.run("child", child, undefined).settle();
+      return { list };
+    });
+    return { workflow: w, workflows: [child] };
+  };
+  const message = await failing(killAfterEveryStep(trial));
+  expect(message).toContain("the end of k/child k/lists:run:child: output\n    undisturbed: 1\n    killed:      2");
+  expect(message).not.toMatch(/ {2}(the end of k\/lists|step "list")/);
+});
+
+it("steps that come and go are not compared; moments that never come are not counted as tried", async () => {
+  let trials = 0;
+  const report = await killAfterEveryStep(() => {
+    trials += 1;
+    const names = trials === 1 ? ["x", "y", "z"] : [`only ${trials}`];
+    const w = workflow("k/comes", { version: "1.0.0" }, async (ctx) => {
+      for (const name of names) await ctx.step(name, () => 1);
+    });
+    return { workflow: w };
+  });
+  expect(report.unstable).toEqual(["steps of k/comes run"]);
+  expect(report.killed.length).toBeLessThan(report.points.length);
+});
+
 it("of very many moments tries as many as it is told to, first and last among them", async () => {
   const w = workflow("k/many", { version: "1.0.0" }, async (ctx) => {
     for (let index = 0; index < 20; index += 1) await ctx.step(["n", index], () => index);

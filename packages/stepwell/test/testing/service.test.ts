@@ -13,7 +13,7 @@ const aGateway = () =>
 
 /** Run one body in a test engine of its own; its output, and how long it took by the virtual clock. */
 async function play<O>(body: (ctx: Ctx) => Promise<O>): Promise<{ readonly output: O; readonly tookMs: number }> {
-  const t = await openTestEngine({ workflows: [] });
+  const t = await openTestEngine({ patience: "1h" });
   const startMs = t.now().getTime();
   const w = workflow("t/play", { version: "1.0.0" }, (ctx) => body(ctx));
   await t.restart({ workflows: [w] });
@@ -119,6 +119,20 @@ describe("by the virtual clock", () => {
     expect(tookMs).toBeLessThan(60_000);
   });
 
+  it("a rate limit counts back from each call, not from fixed moments", async () => {
+    const gateway = aGateway().rateLimit({ limit: 2, per: "10s" });
+    const { output } = await play(async (ctx) => {
+      const outcomes: unknown[] = [];
+      for (const [name, napS] of Object.entries({ a: 0, b: 6, c: 5, d: 1 })) {
+        await ctx.sleep(`before ${name}`, napS * 1_000);
+        outcomes.push(await once(name, () => gateway.charge(1))(ctx));
+      }
+      return outcomes;
+    });
+    const limited = { ok: false, error: { code: "RATE_LIMITED", retryAfterMs: 4_000 } };
+    expect(output).toMatchObject([{ ok: true }, { ok: true }, { ok: true }, limited]);
+  });
+
   it("stays down until it is up again", async () => {
     const gateway = aGateway().down();
     const w = workflow("t/down", { version: "1.0.0" }, (ctx) =>
@@ -169,6 +183,14 @@ describe("keys", () => {
     });
   });
 
+  it("the context of a step may be passed as it is: its attempts are one and the same call", async () => {
+    const charge = fakeService("charge", (cents: number, _call: Keyed) => cents)
+      .honoursKeys()
+      .loseAnswers(1);
+    await play((ctx) => ctx.step("charge", (s) => charge(5, s)));
+    expect(charge.calls.map(({ outcome }) => outcome)).toEqual(["lost", "repeated"]);
+  });
+
   it("a call that failed is not remembered; a lost answer is given the second time", async () => {
     const charge = fakeService("charge", (_call: Keyed) => "paid").honoursKeys();
     charge.failTimes(1).loseAnswers(1, "connection reset");
@@ -178,6 +200,31 @@ describe("keys", () => {
     expect(charge.calls.map(({ outcome }) => outcome)).toEqual(["failed", "lost", "repeated"]);
     expect(charge.effects).toMatchObject([{ times: 1 }]);
   });
+});
+
+it("what throws by itself has no effect, and is not remembered under its key", async () => {
+  let count = 0;
+  const charge = fakeService("charge", (_call: Keyed) => {
+    count += 1;
+    if (count === 1) throw new Error("first");
+    return count;
+  }).honoursKeys();
+  await expect(charge({ idempotencyKey: "a" })).rejects.toThrow("first");
+  expect(charge.effects).toEqual([]);
+  expect(await charge({ idempotencyKey: "a" })).toBe(2);
+});
+
+it("a call that was under way when its process died is never carried out", async () => {
+  const gateway = aGateway().delay("1h");
+  const w = workflow("t/underway", { version: "1.0.0" }, (ctx) => ctx.step("charge", () => gateway.charge(1)));
+  const t = await openTestEngine({ workflows: [w], patience: "1h" });
+  const run = await t.start(w);
+  await t.advance("30m");
+  await t.crash();
+  await t.finish(run);
+  expect(gateway.calls.map(({ outcome }) => outcome)).toEqual(["pending", "answered"]);
+  expect(gateway.effects).toMatchObject([{ times: 1 }]);
+  await t.close();
 });
 
 it("a dead process's calls have no effect and are not remembered", async () => {

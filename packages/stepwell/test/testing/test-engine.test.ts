@@ -164,6 +164,38 @@ describe("a run that does not end", () => {
   });
 });
 
+it("onWait is told of a wait once, also when it does nothing about it", async () => {
+  const w = define("t/silent", async (ctx) => {
+    const [answer] = await Promise.all([ctx.waitFor(approval, { timeout: "1d" }), ctx.sleep("nap", "1h")]);
+    return answer.ok;
+  });
+  const t = await openTestEngine({ workflows: [w] });
+  const told: string[] = [];
+  expect(await t.run(w, undefined, { onWait: (wait) => told.push(wait.key) })).toBe(false);
+  expect(told).toEqual(["@wait/approval/1"]);
+  await t.close();
+});
+
+it("a dead process's timers do not move the clock of its successors", async () => {
+  let tries = 0;
+  const w = define("t/stale", async (ctx) => {
+    await ctx
+      .step("hang", () => {
+        tries += 1;
+        return tries === 1 ? new Promise<void>(() => {}) : undefined;
+      })
+      .timeout("3h");
+    await ctx.waitFor(approval);
+  });
+  const t = await openTestEngine({ workflows: [w], patience: "10ms" });
+  const run = await t.start(w);
+  await t.idle();
+  await t.crash();
+  await expect(t.finish(run)).rejects.toThrow('signal "approval"');
+  expect(t.now().getTime()).toBe(START);
+  await t.close();
+});
+
 describe("crash", () => {
   it("the next process goes on, recorded steps do not run again, handles and pending calls outlive it", async () => {
     const ran: string[] = [];
@@ -265,9 +297,7 @@ describe("close", () => {
       await ctx.step("x", () => 1);
       await ctx.step("x", () => 2);
     });
-    const inside = define("t/inside", (ctx) =>
-      ctx.step("outer", () => ctx.step("inner", () => 1)).fallback(() => "swallowed"),
-    );
+    const inside = define("t/inside", (ctx) => ctx.step("outer", () => ctx.step("inner", () => 1)).settle());
     const before = define("t/changed", async (ctx) => {
       await ctx.step("x", () => 1);
       await ctx.sleep("nap", "1h");
@@ -275,6 +305,7 @@ describe("close", () => {
     const after = workflow("t/changed", { version: "1.1.0" }, (ctx) => ctx.sleep("x", "1h"));
     const t = await openTestEngine({ workflows: [twice, inside, before] });
     await expect(t.run(twice)).rejects.toMatchObject({ code: "RUN_FAILED" });
+    await t.run(inside);
     await t.start(before);
     await t.idle();
     await t.crash({ workflows: [after] });
@@ -282,7 +313,7 @@ describe("close", () => {
     const error = await t.close().catch((error: Error) => error.message);
     expect(error).toContain("STEP_NAME_REUSED");
     expect(error).toContain("REPLAY_DIVERGED");
-    expect(error).toContain('allow: ["STEP_NAME_REUSED", "REPLAY_DIVERGED"]');
+    expect(error).toContain('allow: ["STEP_NAME_REUSED", "CTX_IN_STEP", "REPLAY_DIVERGED"]');
   });
 
   it("is silent about what is allowed, and about ordinary failures", async () => {

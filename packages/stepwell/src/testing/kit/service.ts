@@ -280,14 +280,20 @@ function conflict(fake: Fake, key: string): Error {
   return new PermanentError(what, { code: "IDEMPOTENCY_KEY_REUSED" });
 }
 
-/** The arguments as text, without what says how to call: keys and signals. */
+/** The arguments as text, without what says how to call: keys, signals, a step's context as a whole. */
 function inspectArgs(args: readonly unknown[]): string {
   const asked = args.map((arg) => {
+    if (isStepContext(arg)) return null;
     if (optionIn(arg, "idempotencyKey") === undefined && optionIn(arg, "signal") === undefined) return arg;
     const { idempotencyKey: _key, signal: _signal, ...rest } = arg as Readonly<Record<string, unknown>>;
     return rest;
   });
   return inspect(asked, { depth: 10, sorted: true, breakLength: Infinity, maxStringLength: 10_000 });
+}
+
+/** Its key is not its own: it is made when asked for. */
+function isStepContext(arg: unknown): boolean {
+  return optionIn(arg, "idempotencyKey") !== undefined && !Object.hasOwn(arg as object, "idempotencyKey");
 }
 
 function keyIn(args: readonly unknown[]): string | null {

@@ -50,7 +50,8 @@ export async function readWitness(t: TestEngine, services: readonly AnyFake[]): 
 async function readRun(run: RunHandle, add: (group: string, of: string, value: unknown) => void): Promise<void> {
   const name = `${run.workflow} ${run.id}`;
   const { state, output, error } = await run.status();
-  add("runs", `the end of ${name}`, { state, ...(error === null ? { output } : { error: plainError(error) }) });
+  add("runs", `how ${name} ended`, state);
+  add("runs", `the end of ${name}`, error === null ? { output } : { error: plainError(error) });
   for (const event of await run.history()) {
     if (event.kind !== "step") continue;
     const value = event.value instanceof Error ? plainError(event.value) : event.value;
