@@ -115,8 +115,9 @@ function leave(deps: Deps, slots: Slots, exec: Execution, how: Left): void {
 
 /** Infinity: not by time alone. */
 function nextDueInMs(deps: Deps, exec: Execution): number {
-  const dueAtMs = [...exec.waits.values()].map((wait) => wait.dueAtMs ?? Infinity);
-  return Math.max(0, Math.min(...dueAtMs) - storeNowMs(deps.host, exec));
+  let dueAtMs = Infinity;
+  for (const wait of exec.waits.values()) dueAtMs = Math.min(dueAtMs, wait.dueAtMs ?? Infinity);
+  return Math.max(0, dueAtMs - storeNowMs(deps.host, exec));
 }
 
 function linger(deps: Deps, slots: Slots, exec: Execution): void {

@@ -24,6 +24,5 @@ export function beginLook(slots: Slots): void {
 export function lookForParked(deps: Deps, slots: Slots, dueInMs: number): void {
   const dueAtMs = deps.host.monotonicMs() + dueInMs;
   slots.parkedDueAtMs = Math.min(slots.parkedDueAtMs, dueAtMs);
-  if (slots.draining || dueAtMs >= slots.pollAtMs) return;
-  planLook(deps, slots, dueInMs, () => deps.worker.nudge());
+  if (dueAtMs < slots.pollAtMs) planLook(deps, slots, dueInMs, () => deps.worker.nudge());
 }

@@ -87,6 +87,19 @@ it("a start that was killed before it was answered is repeated as the same run, 
   }
 });
 
+it("a closed engine leaves no timer behind, also when runs were parked by its closing", async () => {
+  const world = await openWorld(ORDINARY);
+  const w = workflow("p/close", { version: "1.0.0" }, async (ctx) => ctx.sleep("nap", "900ms"));
+  const { engine } = await world.open({ engine: { workflows: [w] } });
+  const run = await engine.start(w);
+  await world.idle();
+  expect((await run.status()).state).toBe("running");
+  await engine.close();
+  await world.idle();
+  expect(world.clock.nextAtMs()).toBe(null);
+  await world.close();
+});
+
 it("timers of one moment fire in the order they were set; a cancelled one does not, nor does it move the clock", () => {
   const clock = openClock(100);
   const fired: string[] = [];
