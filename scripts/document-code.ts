@@ -5,6 +5,7 @@
  *     ```ts            whose first line is `// workflow.ts`, a file beside the document: quotes that file
  *     ```ts signature  shows a declaration, and is only read (build-api.ts writes those)
  *     ```ts run        is run as well; the next ```text block is what it prints
+ *     ```ts test       is run as a test and must pass: by vitest where it imports that, else as a program
  *     ```console       `$ node order.ts` runs the block whose first line is `// order.ts`; below it, what it prints
  *
  * All blocks of one document share a folder, so that programs find what earlier ones have stored.
@@ -34,13 +35,15 @@ export type Session = {
   readonly command: string;
   readonly expected: string;
   readonly args: readonly string[];
+  /** True: what it prints is of interest only when it fails. */
+  readonly test?: boolean;
 };
 
 /** Programs of one document, in the order in which they must run, and the folder they run in. */
 export type Play = { readonly path: string; readonly folder: string; readonly sessions: readonly Session[] };
 
 /** How long a program of a document may take: where a dead process cannot be told from a live one, a lease must run out first. */
-const RUN_MS_MAX = 30_000;
+export const RUN_MS_MAX = 30_000;
 
 /** Write all `ts` blocks into `folder`, which is empty. */
 export function stageDocuments(root: string, folder: string, documents: readonly Document[]): Stage {
@@ -52,6 +55,7 @@ export function stageDocuments(root: string, folder: string, documents: readonly
   };
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(options));
   writeFileSync(join(folder, "scenery.ts"), SCENERY);
+  writeFileSync(join(folder, VITEST_CONFIG), vitestConfig(folder, root));
   const staged = documents.flatMap((document) =>
     document.fences
       .filter((fence) => isCode(fence) && quotedFile(root, document, fence) === null)
@@ -98,9 +102,10 @@ export function listPlays(stage: Stage): readonly Play[] {
     .map(([document, blocks]): Play => {
       const sessions = document.fences.flatMap((fence, index) => {
         if (fence.language === "console") return consoleSessions(document, fence).filter(({ args }) => args.length > 0);
-        if (fence.language !== "ts" || !fence.flags.includes("run")) return [];
-        const file = blocks.find((block) => block.fence === fence)!.path;
-        return [runSession(document, fence, document.fences[index + 1], file)];
+        const file = blocks.find((block) => block.fence === fence)?.path;
+        if (file === undefined) return [];
+        if (fence.flags.includes("test")) return [testSession(stage, document, fence, file)];
+        return fence.flags.includes("run") ? [runSession(document, fence, document.fences[index + 1], file)] : [];
       });
       return { path: document.path, folder: folderOf(stage.folder, document), sessions };
     })
@@ -109,8 +114,9 @@ export function listPlays(stage: Stage): readonly Play[] {
 }
 
 /** What the program prints; "Killed" and a bad exit code are told in a last line, as a shell would. */
-export async function play(folder: string, { args }: Session): Promise<string> {
+export async function play(folder: string, { args, test = false }: Session): Promise<string> {
   const { stdout, stderr, code, signal } = await run(folder, ["--conditions=stepwell-source", ...args]);
+  if (test && code === 0) return "";
   const end =
     signal === "SIGKILL" ? "Killed" : signal !== null || code !== 0 ? `${stderr}\nended with ${signal ?? code}` : "";
   return `${stdout}${end}`.trimEnd();
@@ -139,6 +145,27 @@ function runSession(document: Document, fence: Fence, next: Fence | undefined, f
   return { where, command: `node ${file}`, expected: next.text.trim(), args: [file] };
 }
 
+function testSession({ root, folder }: Stage, document: Document, fence: Fence, file: string): Session {
+  const where = `${document.path}:${fence.line}`;
+  if (!/from "vitest"/.test(fence.text)) {
+    return { where, command: `node ${file}`, expected: "", args: [file], test: true };
+  }
+  const vitest = join(root, "node_modules/vitest/vitest.mjs");
+  const args = [vitest, "run", "--root", folder, "--config", join(folder, VITEST_CONFIG), file];
+  return { where, command: `vitest run ${file}`, expected: "", args, test: true };
+}
+
+const VITEST_CONFIG = "vitest.config.mjs";
+
+/** The repository's own, so that `stepwell` is read from its source; but every file is a test. */
+function vitestConfig(folder: string, root: string): string {
+  const base = relative(folder, join(root, "vitest.config.ts")).replaceAll("\\", "/");
+  return [
+    `import base from "${base}";`,
+    `export default { ...base, test: { include: ["**/*.ts"], testTimeout: base.test.testTimeout } };`,
+  ].join("\n");
+}
+
 function stageBlock(folder: string, document: Document, fence: Fence): Staged {
   const place = folderOf(folder, document);
   mkdirSync(place, { recursive: true });
@@ -159,7 +186,7 @@ function folderOf(folder: string, { path }: Document): string {
 
 /** A block whose first line is `// order.ts` is called so. */
 function nameOf(fence: Fence): string | undefined {
-  return /^\/\/ ([a-z0-9/-]+\.ts)$/.exec(fence.text.split("\n", 1)[0] ?? "")?.[1];
+  return /^\/\/ ([a-z0-9/.-]+\.ts)$/.exec(fence.text.split("\n", 1)[0] ?? "")?.[1];
 }
 
 function quotedFile(root: string, document: Document, fence: Fence): string | null {
@@ -181,7 +208,7 @@ type Ended = {
 
 function run(cwd: string, args: readonly string[]): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, NODE_NO_WARNINGS: "1" };
+    const env = { ...withoutVitest(process.env), NO_COLOR: "1", FORCE_COLOR: undefined, NODE_NO_WARNINGS: "1" };
     const child = spawn(process.execPath, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"], timeout: RUN_MS_MAX });
     const out = { stdout: "", stderr: "" };
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => (out.stdout += chunk));
@@ -189,4 +216,9 @@ function run(cwd: string, args: readonly string[]): Promise<Ended> {
     child.on("error", reject);
     child.on("close", (code, signal) => resolve({ ...out, code, signal }));
   });
+}
+
+/** A vitest inside a vitest must not take the outer one's settings for its own. */
+function withoutVitest(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(VITEST|TEST$|NODE_ENV$)/.test(name)));
 }

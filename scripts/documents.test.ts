@@ -5,7 +5,16 @@ import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { deadLinks, type Document, parseDocument, readDocument } from "./document.ts";
-import { compile, consoleSessions, listPlays, misquotes, play, type Stage, stageDocuments } from "./document-code.ts";
+import {
+  compile,
+  consoleSessions,
+  listPlays,
+  misquotes,
+  play,
+  RUN_MS_MAX,
+  type Stage,
+  stageDocuments,
+} from "./document-code.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const TIMEOUT_MS = 60_000;
@@ -54,6 +63,18 @@ const BROKEN = parseDocument(
       "hello",
       "```",
     ],
+    ...["```ts test", "// wrong.test.ts", 'import { expect, it } from "vitest";'],
+    ...['it("is wrong", () => expect(1).toBe(2));', "```"],
+    ...["```ts test", "// right.test.ts", 'import { expect, it } from "vitest";'],
+    ...['it("is right", () => expect(1).toBe(1));', "```"],
+    ...[
+      "```ts test",
+      'import { it } from "node:test";',
+      'it("throws", () => {',
+      '  throw new Error("no");',
+      "});",
+      "```",
+    ],
   ].join("\n"),
 );
 
@@ -67,6 +88,11 @@ beforeAll(async () => {
 }, TIMEOUT_MS);
 
 afterAll(() => rmSync(stage.folder, { recursive: true, force: true }));
+
+it("the guides are among the documents", () => {
+  const guides = globSync("docs/guides/*.md", { cwd: ROOT }).map((path) => path.replaceAll("\\", "/"));
+  expect(PAGES).toEqual(expect.arrayContaining(guides));
+});
 
 describe.each(DOCUMENTS.map((document) => [document.path, document] as const))("%s", (path, document) => {
   it("has links that lead somewhere", () => {
@@ -90,7 +116,7 @@ describe.each(DOCUMENTS.map((document) => [document.path, document] as const))("
     expect(unknown).toEqual([]);
   });
 
-  it("prints what it says", { timeout: TIMEOUT_MS }, async () => {
+  it("prints what it says, and its tests pass", { timeout: TIMEOUT_MS + programs(document) * RUN_MS_MAX }, async () => {
     const { folder, sessions } = listPlays(stage).find((one) => one.path === path) ?? { folder: "", sessions: [] };
     for (const session of sessions) {
       const { where, command, expected } = session;
@@ -136,6 +162,14 @@ describe("these tests", () => {
     expect(await play(folder, sessions[0]!)).not.toBe(sessions[0]!.expected);
   });
 
+  it("notice a test that fails", { timeout: TIMEOUT_MS * 2 }, async () => {
+    const { folder, sessions } = listPlays(stage).find((one) => one.path === "broken.md")!;
+    const [wrong, right, thrown] = sessions.slice(1);
+    expect(await play(folder, wrong!)).toContain("expected 1 to be 2");
+    expect(await play(folder, right!)).toBe("");
+    expect(await play(folder, thrown!)).toContain("ended with 1");
+  });
+
   it("notice links, anchors and blocks that are broken", () => {
     const text =
       "# A b!\n\n[1](README.md) [2](nowhere.md) [3](#a-b) [4](#c) [5](README.md#nowhere) `[6](x)` [7](https://x.y)\n";
@@ -162,6 +196,14 @@ function commandsOf(document: Document): readonly string[] {
     .map((line) => line.replace(/(^|\s)#.*$/, "").trim())
     .filter((line) => line !== "")
     .flatMap((line) => line.split(/\s*&&\s*/));
+}
+
+/** How many programs and tests of a document are run, at most. */
+function programs({ fences }: Document): number {
+  return fences.reduce((count, { language, flags, text }) => {
+    const commands = language === "console" ? text.split("\n").filter((line) => line.startsWith("$ ")).length : 0;
+    return count + commands + (flags.includes("run") || flags.includes("test") ? 1 : 0);
+  }, 0);
 }
 
 /** ARCHITECTURE.md names files from the root, from the library, or from its src. */

@@ -1,6 +1,6 @@
 /** What somebody writes on the first day with Stepwell installed; run by consume.ts against the packed package. */
 import { openEngine, workflow } from "stepwell";
-import * as testing from "stepwell/testing";
+import { expectRun, openTestEngine } from "stepwell/testing";
 
 const greet = workflow("first-day/greet", { version: "1.0.0" }, async (ctx, name: string) => {
   const greeting: string = await ctx.step("greet", () => `Hello, ${name}`);
@@ -13,4 +13,10 @@ const { greeting }: { readonly greeting: string } = await run.result();
 await engine.close();
 
 if (greeting !== "Hello, Kim") throw new Error(`the run returned ${greeting}`);
-if (Object.keys(testing).length === 0) throw new Error("stepwell/testing exports nothing");
+
+const t = await openTestEngine({ workflows: [greet] });
+const tested = await t.start(greet, "Lee");
+await t.crash();
+await t.finish(tested);
+await expectRun(tested).completed({ greeting: "Hello, Lee" }).ranStep("greet", { times: 1 });
+await t.close();

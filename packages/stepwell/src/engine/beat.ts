@@ -26,7 +26,7 @@ const BEAT_MS_MIN = 1_000;
 export function watchSteps(deps: Deps, slots: Slots): void {
   if (slots.watching) return;
   slots.watching = true;
-  slots.cancelWatch = deps.host.timer(LOOK_MS, () => {
+  slots.cancelWatch = deps.host.upkeep(LOOK_MS, () => {
     slots.watching = false;
     if (slots.executing.size === 0) return;
     for (const exec of slots.executing.values()) look(deps, exec);

@@ -19,6 +19,7 @@ import {
 import { checkIdle, continueExecution } from "./idle.ts";
 import { readInbox } from "./inbox.ts";
 import { readPatiently } from "./patience.ts";
+import { lookForParked } from "./look.ts";
 import { leaseLost } from "./record.ts";
 import { isSuspectsTurn, vacate } from "./probation.ts";
 import { isClear, isEmpty, type Slots } from "./slots.ts";
@@ -116,6 +117,7 @@ function leave(deps: Deps, slots: Slots, exec: Execution, how: Left): void {
   const { rowId } = exec.run;
   const current = slots.executing.get(rowId) === exec;
   if (current) slots.executing.delete(rowId);
+  if (how === "parked") lookForParked(deps, slots, nextDueInMs(deps, exec));
   if (current && how === "parked") linger(deps, slots, exec);
   if (how === "lost") giveBack(deps, slots, exec);
   if (how !== "over") deps.watchers.tellLeft(rowId);
@@ -130,6 +132,13 @@ function keepLeftovers({ host }: Deps, slots: Slots, exec: Execution): void {
   const sinceMs = host.monotonicMs();
   for (const step of exec.abandoned.splice(0)) slots.leftovers.set(step, sinceMs);
   if (exec.phase === "lost") for (const step of exec.stepping) slots.leftovers.set(step, sinceMs);
+}
+
+/** Infinity: not by time alone. */
+function nextDueInMs(deps: Deps, exec: Execution): number {
+  let dueAtMs = Infinity;
+  for (const wait of exec.waits.values()) dueAtMs = Math.min(dueAtMs, wait.dueAtMs ?? Infinity);
+  return Math.max(0, dueAtMs - storeNowMs(deps.host, exec));
 }
 
 function linger(deps: Deps, slots: Slots, exec: Execution): void {

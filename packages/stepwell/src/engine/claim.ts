@@ -6,14 +6,15 @@ import type { Claim } from "../store/store.ts";
 import { beginRun } from "./begin.ts";
 import type { Deps } from "./deps.ts";
 import type { Lease } from "./lease.ts";
+import { beginLook, planLook } from "./look.ts";
 import { isSuspectsTurn, noteSuspects, occupy, roomInMs, tendRoom } from "./probation.ts";
 import { freeSlots, isClear, type Slots } from "./slots.ts";
 
 /** Runs taken by one claim at most. */
 const CLAIM_MAX = 256;
 
-/** Longest sleep between two looks for due runs: the net below all wake-ups. */
-const POLL_MS_MAX = 1_000;
+/** Pause before a claim that failed, or was not allowed for want of a lease, is tried again. */
+const CLAIM_AGAIN_MS = 1_000;
 
 /** Claim in a later macrotask, unless that is planned already. */
 export function nudgeWorker(deps: Deps, slots: Slots, lease: Lease): void {
@@ -26,18 +27,17 @@ export function nudgeWorker(deps: Deps, slots: Slots, lease: Lease): void {
 
 /** Claim until nothing is due or no slot is free, then sleep until the next run is due. */
 async function claimDue(deps: Deps, slots: Slots, lease: Lease): Promise<void> {
-  slots.cancelPoll();
-  let pollMs: number | null = POLL_MS_MAX;
+  beginLook(slots);
+  let dueInMs: number | null = CLAIM_AGAIN_MS;
   try {
-    pollMs = await claimOnce(deps, slots, lease);
+    dueInMs = await claimOnce(deps, slots, lease);
   } catch (error) {
     deps.log?.({ level: "warn", message: `runs could not be claimed: ${String(error)}` });
   }
   slots.claiming = false;
   if (slots.draining) return;
   if (slots.nudged && mayTake(deps, slots)) return nudgeWorker(deps, slots, lease);
-  const pollInMs = Math.min(pollMs ?? POLL_MS_MAX, POLL_MS_MAX);
-  slots.cancelPoll = deps.host.timer(pollInMs, () => void poll(deps, slots, lease));
+  planLook(deps, slots, dueInMs ?? Infinity, () => void poll(deps, slots, lease));
 }
 
 function mayTake({ host }: Deps, slots: Slots): boolean {
@@ -57,7 +57,7 @@ async function poll(deps: Deps, slots: Slots, lease: Lease): Promise<void> {
 /** @returns milliseconds until the next look is worth it */
 async function claimOnce(deps: Deps, slots: Slots, lease: Lease): Promise<number | null> {
   slots.nudged = false;
-  if (!lease.held()) return null;
+  if (!lease.held()) return CLAIM_AGAIN_MS;
   tendRoom(deps.host, slots.room);
   const versionIds = deps.registry.claimable();
   if (isSuspectsTurn(slots.room, isClear(deps.host, slots))) {
@@ -70,9 +70,9 @@ async function claimOnce(deps: Deps, slots: Slots, lease: Lease): Promise<number
 }
 
 /** While nothing can be taken anyway, only suspects are looked for, and no more often than by polling. */
-function isLookWorthIt({ host }: Deps, { room }: Slots, limit: number): boolean {
+function isLookWorthIt({ host, settings }: Deps, { room }: Slots, limit: number): boolean {
   if (room.occupant !== null) return false;
-  return limit > 0 || host.monotonicMs() - room.lookedAtMs >= POLL_MS_MAX / 2;
+  return limit > 0 || host.monotonicMs() - room.lookedAtMs >= settings.pollMs / 2;
 }
 
 async function claimOthers(

@@ -6,6 +6,7 @@
  */
 import { StepwellError } from "../model/errors.ts";
 import type { EndedRun, Store } from "../store/store.ts";
+import type { Deps } from "./deps.ts";
 import type { Host } from "./host.ts";
 import type { Watchers } from "./watch.ts";
 
@@ -17,9 +18,11 @@ export type Elsewhere = {
   readonly close: () => void;
 };
 
-/** Longest and shortest pause between two looks that nothing but time has caused. */
-const POLL_MS_MAX = 1_000;
+/** First pause between two looks that nothing but time has caused; it doubles up to the setting. */
 const POLL_MS_MIN = 20;
+
+/** Longest pause before a look that failed is taken again. */
+const LOOK_AGAIN_MS = 1_000;
 
 /** A look costs 0.2 to 0.4 us per run (measured): with this pause all looks together stay below 2 % of a core. */
 const PAUSE_MS_PER_RUN = 0.02;
@@ -32,6 +35,8 @@ type State = {
   readonly store: Store;
   readonly watchers: Watchers;
   readonly asked: Set<number>;
+  /** Longest pause between two looks. */
+  readonly pollMsMax: number;
   closed: boolean;
   /** `planned`: a look will begin as soon as it may. `again`: something happened during a look. */
   phase: "idle" | "planned" | "looking" | "again";
@@ -43,15 +48,20 @@ type State = {
 };
 
 /** @param works whether this process executes runs itself: most that it waits for then end here */
-export function openElsewhere(host: Host, store: Store, watchers: Watchers, works: () => boolean): Elsewhere {
+export function openElsewhere(
+  { host, store, watchers, settings }: Pick<Deps, "host" | "store" | "watchers" | "settings">,
+  works: () => boolean,
+): Elsewhere {
+  const pollMsMax = settings.pollMs;
   const state: State = {
     host,
     store,
     watchers,
     asked: new Set(),
+    pollMsMax,
     closed: false,
     phase: "idle",
-    pollMs: POLL_MS_MAX,
+    pollMs: pollMsMax,
     nextLookAtMs: -Infinity,
     cancelTimer: () => {},
     unwatch: () => {},
@@ -64,7 +74,7 @@ export function openElsewhere(host: Host, store: Store, watchers: Watchers, work
         state.unwatch = store.watch(() => lookSoon(state));
       }
       state.asked.add(rowId);
-      state.pollMs = works() ? POLL_MS_MAX : POLL_MS_MIN;
+      state.pollMs = works() ? pollMsMax : Math.min(POLL_MS_MIN, pollMsMax);
       lookSoon(state);
     },
     close: () => {
@@ -90,29 +100,32 @@ async function look(state: State): Promise<void> {
   if (state.closed) return;
   state.phase = "looking";
   for (const rowId of asked) if (!watchers.awaited(rowId)) asked.delete(rowId);
-  if (asked.size > 0) await askStore(state);
+  const told = asked.size === 0 || (await askStore(state));
   if (state.closed) return;
   const again = (state.phase as State["phase"]) === "again";
   state.phase = "idle";
   state.nextLookAtMs = host.monotonicMs() + asked.size * PAUSE_MS_PER_RUN;
   if (asked.size === 0) return stop(state);
   if (again) return lookSoon(state);
-  state.cancelTimer = host.timer(state.pollMs, () => lookSoon(state));
-  state.pollMs = Math.min(state.pollMs * 2, POLL_MS_MAX);
+  const pauseMs = told ? state.pollMs : Math.min(state.pollMs, LOOK_AGAIN_MS);
+  state.cancelTimer = host.timer(pauseMs, () => lookSoon(state));
+  state.pollMs = Math.min(state.pollMs * 2, state.pollMsMax);
 }
 
-async function askStore(state: State): Promise<void> {
+/** False: the store could not say. */
+async function askStore(state: State): Promise<boolean> {
   let ended: readonly EndedRun[];
   try {
     ended = await state.store.listEnded([...state.asked]);
   } catch (error) {
     if (!(error instanceof StepwellError && PASSING.has(error.code))) fail(state, error);
-    return;
+    return false;
   }
   for (const { rowId, ending } of ended) {
     state.asked.delete(rowId);
     state.watchers.tellEnded(rowId, ending);
   }
+  return true;
 }
 
 function stop(state: State): void {

@@ -96,7 +96,7 @@ export async function openEngineOn(store: Store, host: Host, options: EngineOpti
     registry,
     committer: openCommitter(host, store, (error) => options.log?.({ level: "warn", message: error.message })),
     watchers,
-    elsewhere: openElsewhere(host, store, watchers, worker.leaseHeld),
+    elsewhere: openElsewhere({ host, store, watchers, settings }, worker.leaseHeld),
     worker,
     log: options.log ?? null,
   });

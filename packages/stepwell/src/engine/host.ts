@@ -29,6 +29,8 @@ export type Host = {
   readonly defer: (task: () => void) => void;
   /** Run `task` after `ms` ≥ 0; the result cancels it. */
   readonly timer: (ms: number, task: () => void) => () => void;
+  /** As `timer`, for a look that is taken again and again while something runs, and that nobody waits for. */
+  readonly upkeep: (ms: number, task: () => void) => () => void;
   /** 22 characters that identify a text (128 bits of SHA-256, base64url). */
   readonly hash: (text: string) => string;
   /** Mark `work`, and all that it starts, also across awaits, as code of this step or body. */
@@ -63,6 +65,7 @@ export function openHost(): Host {
     freshId: () => ids.generate().toString(),
     defer: (task) => void setImmediate(() => scope.run(undefined, task)),
     timer: (ms, task) => startTimer(ms, () => scope.run(undefined, task)),
+    upkeep: (ms, task) => startTimer(ms, () => scope.run(undefined, task)),
     hash: (text) => createHash("sha256").update(text).digest("base64url").slice(0, 22),
     inside: (place, work) => scope.run(place, work),
     currentStep: () => stepOf(scope.getStore()),

@@ -30,7 +30,7 @@ export function openNeighbours(parts: Parts, takeOver: () => Promise<void>): Nei
   const plan = (): void => {
     if (state.stopped || state.planned || (state.list.length === 0 && !state.outdated)) return;
     state.planned = true;
-    state.cancel = parts.host.timer(LOOK_MS, look);
+    state.cancel = parts.host.upkeep(LOOK_MS, look);
   };
   const unwatch = parts.store.watch(() => {
     state.outdated = true;

@@ -30,6 +30,11 @@ export type EngineOptions = {
   readonly lease?: Duration;
   /** A wait that is due within this time keeps its run in memory and claimed. Default 1 s. */
   readonly hotWait?: Duration;
+  /**
+   * Longest time between two looks for what other processes left: runs that are due or have ended, new versions.
+   * What happens in this process is noticed at once. Default 1 s.
+   */
+  readonly poll?: Duration;
   /** Parked bodies kept in memory at most. Default 1,000. */
   readonly lingerMax?: number;
   /** How long the end of a run, or a drain, waits for step code that is still running. Default 10 s. */
@@ -55,6 +60,8 @@ export type Settings = {
   readonly leaseMs: number;
   /** A wait that is due within this time keeps its run claimed and in memory. */
   readonly hotWaitMs: number;
+  /** Longest sleep between two looks for what other processes left: the net below all wake-ups. */
+  readonly pollMs: number;
   /** Parked bodies kept in memory, so that they continue without a replay. */
   readonly lingerMax: number;
   /** How long the end of a run, or a drain, waits for step code that is still running. */
@@ -92,6 +99,7 @@ export function toSettings(host: Host, options: EngineOptions): Settings {
     concurrency: toConcurrency(work),
     leaseMs: whole("lease", parseDuration(options.lease ?? "10s", "lease"), 100),
     hotWaitMs: parseDuration(options.hotWait ?? "1s", "hotWait"),
+    pollMs: whole("poll", parseDuration(options.poll ?? "1s", "poll"), POLL_MS_MIN),
     lingerMax: whole("lingerMax", options.lingerMax ?? 1_000, 0),
     graceMs: parseDuration(options.grace ?? "10s", "grace"),
     stuckAfterMs: toStuckAfter(options.stuckAfter ?? "5m", "stuckAfter"),
@@ -113,6 +121,9 @@ export function toConcurrency(work: WorkOptions): number {
 /** Values nested deeper would exhaust the stack of the walk that copies them. */
 const DEPTH_MAX = 1_000;
 
+/** Looking more often than this would keep the store busy with nothing. */
+const POLL_MS_MIN = 10;
+
 const OPTIONS = [
   "store",
   "workflows",
@@ -120,6 +131,7 @@ const OPTIONS = [
   "actor",
   "lease",
   "hotWait",
+  "poll",
   "lingerMax",
   "grace",
   "stuckAfter",

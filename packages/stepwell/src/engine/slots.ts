@@ -27,6 +27,10 @@ export type Slots = {
   draining: boolean;
   /** Runs whose memory is being read, and whether something was posted to them meanwhile. */
   readonly loading: Map<number, { posted: boolean }>;
+  /** When the earliest run that was parked here since the last claim is due, by the monotonic clock. */
+  parkedDueAtMs: number;
+  /** When the next claim is planned, by the monotonic clock; Infinity: one is under way, or none is. */
+  pollAtMs: number;
   cancelPoll: () => void;
   /** True while the next look at running steps is planned, see beat.ts. */
   watching: boolean;
@@ -51,6 +55,8 @@ export function newSlots(concurrency: number): Slots {
     nudged: false,
     draining: false,
     loading: new Map(),
+    parkedDueAtMs: Infinity,
+    pollAtMs: Infinity,
     cancelPoll: () => {},
     watching: false,
     cancelWatch: () => {},

@@ -72,9 +72,13 @@ function toPrepared(
   return { workflow, run, input: value };
 }
 
-/** Insert the run, or find the one that has its id; resolves when it is durable. */
+/**
+ * Insert the run, or find the one that has its id; resolves when it is durable. One that this engine cannot execute is
+ * left for others (F28).
+ */
 export function insertRun(deps: Deps, prepared: Prepared): Promise<{ readonly rowId: number; readonly id: string }> {
-  const workerId = deps.worker.reserve();
+  const { workflow, run } = prepared;
+  const workerId = deps.registry.executes(workflow, run.versionId) ? deps.worker.reserve() : null;
   const write = { kind: "insert_run", run: prepared.run, claimFor: workerId, owner: null } as const;
   return new Promise((resolve, reject) => {
     deps.committer.submit(write, (result) => {

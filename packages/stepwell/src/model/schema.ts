@@ -22,7 +22,12 @@ export async function validate<S extends StandardSchemaV1>(
 ): Promise<Validation<StandardSchemaV1.InferOutput<S>>> {
   const result = await schema["~standard"].validate(value);
   if (result.issues === undefined) return { ok: true, value: result.value as StandardSchemaV1.InferOutput<S> };
-  return { ok: false, issues: result.issues.map((issue) => ({ path: issuePath(issue), message: issue.message })) };
+  return { ok: false, issues: toIssues(result.issues) };
+}
+
+/** A schema's own issues, with their paths as text. */
+export function toIssues(issues: readonly StandardSchemaV1.Issue[]): readonly SchemaIssue[] {
+  return issues.map((issue) => ({ path: issuePath(issue), message: issue.message }));
 }
 
 /** All issues in one line: `$.email: Invalid email; $.age: Too small`. */

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { openElsewhere } from "../../src/engine/elsewhere.ts";
 import { openHost } from "../../src/engine/host.ts";
+import { toSettings } from "../../src/engine/settings.ts";
 import { openWatchers } from "../../src/engine/watch.ts";
 import { StepwellError } from "../../src/model/errors.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -40,7 +41,7 @@ function openScene(works = false) {
     },
   } as unknown as Store;
   const watchers = openWatchers();
-  const elsewhere = openElsewhere(host, store, watchers, () => works);
+  const elsewhere = openElsewhere({ host, store, watchers, settings: toSettings(host, {}) }, () => works);
   const wait = (rowId: number): Promise<string> =>
     new Promise((resolve, reject) => {
       watchers.watch(rowId, { ended: ({ value }) => resolve(value), failed: reject, left: () => {} });

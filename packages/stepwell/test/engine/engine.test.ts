@@ -59,6 +59,63 @@ it("F28: a run whose workflow or version nobody has waits, and goes on when some
   expect(await (await newer.engine.get(echo, "w")).result()).toBe(3);
 });
 
+it("F28: a worker that cannot execute what it starts leaves the run to others, also when it has slots to spare", async () => {
+  const world = await openWorld();
+  const other = await world.open({ workflows: [workflow("t/other", { version: "1.0.0" }, async () => 1)] });
+  await world.settle();
+  const run = await other.engine.start(echo, { n: 3 }, { id: "w" });
+  await world.advance(5_000);
+  expect((await run.status()).state).toBe("pending");
+  await world.open({ workflows: [echo] });
+  await world.settle();
+  expect(await run.outcome()).toMatchObject({ output: 3 });
+});
+
+it("what parks here is looked for at its moment, however rarely others are looked for", async () => {
+  const world = await openWorld();
+  const nap = workflow("t/nap", { version: "1.0.0" }, async (ctx, by: string) => {
+    await ctx.sleep("nap", by);
+    return world.nowMs();
+  });
+  const { engine } = await world.open({ workflows: [nap], poll: "1h", lease: "1h" });
+  await world.settle();
+  const startMs = world.nowMs();
+  const runs = [];
+  for (const by of ["40s", "20s", "30s"]) runs.push(await engine.start(nap, by));
+  await world.advance(60_000);
+  expect(await Promise.all(runs.map((run) => run.result()))).toEqual(
+    [40_000, 20_000, 30_000].map((ms) => startMs + ms),
+  );
+});
+
+it("what parks while the worker is just looking is not overlooked", async () => {
+  const world = await openWorld();
+  const naps = workflow("t/naps", { version: "1.0.0" }, async (ctx) => {
+    await ctx.sleep("first", "20s");
+    await ctx.sleep("second", "20s");
+  });
+  let release = (): void => {};
+  let held: Promise<void> | null = null;
+  const { engine } = await world.open({ workflows: [naps], poll: "1h", lease: "1h" }, (store) => ({
+    ...store,
+    nextDue: async (...args) => {
+      const answer = await store.nextDue(...args);
+      await held;
+      return answer;
+    },
+  }));
+  await world.settle();
+  const run = await engine.start(naps);
+  await world.settle();
+  held = new Promise((resolve) => (release = resolve));
+  await world.advance(20_000);
+  expect((await run.status()).waitingFor).toMatchObject([{ key: "second" }]);
+  release();
+  held = null;
+  await world.advance(20_000);
+  expect((await run.status()).state).toBe("completed");
+});
+
 it("P9: a crashed process on the same machine is taken over at once, another within its lease", async () => {
   const world = await openWorld();
   let tries = 0;

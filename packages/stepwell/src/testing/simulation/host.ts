@@ -62,6 +62,7 @@ export function openSimulatedHost(machine: Machine, process: Process, dice: Dice
     // Bound as Node's own are: a task runs in the async context of whoever scheduled it.
     defer: (task) => process.defer(AsyncLocalStorage.bind(task)),
     timer: (ms, task) => process.timer(ms, AsyncLocalStorage.bind(task)),
+    upkeep: (ms, task) => process.timer(ms, AsyncLocalStorage.bind(task)),
     hash: shortHash,
     inside: (place, work) => scope.run(place, work),
     currentStep: () => (scope.getStore()?.kind === "step" ? scope.getStore()?.name : undefined),

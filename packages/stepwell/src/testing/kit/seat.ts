@@ -1,0 +1,68 @@
+/**
+ * Seat: where the living process sits. When it crashes, the next one takes its place on
+ * the same store, and what outsiders had asked the dead one is asked again.
+ */
+import type { Engine } from "../../engine/engine.ts";
+import type { RunHandle, SignalOptions } from "../../engine/handle.ts";
+import type { EngineOptions } from "../../engine/settings.ts";
+import type { Signal } from "../../engine/signal.ts";
+import type { Process } from "./process.ts";
+import type { World } from "./world.ts";
+
+/** See the header. */
+export type Seat = {
+  readonly world: World;
+  /** Of the next process too. */
+  options: EngineOptions;
+  process: Process;
+  /** Resolves when the newest process is open. */
+  opening: Promise<Process>;
+};
+
+/** Open the first process. */
+export async function openSeat(world: World, options: EngineOptions): Promise<Seat> {
+  const opening = world.open({ engine: options });
+  return { world, options, process: await opening, opening };
+}
+
+/** Open the next process, in place of one that has ended. */
+export function reopen(seat: Seat, options: EngineOptions = seat.options): Promise<Process> {
+  seat.options = options;
+  const opening = seat.world.open({ engine: options }).then((process) => (seat.process = process));
+  seat.opening = opening;
+  // Whoever asks next hears of a failure; until then it is nobody's unhandled rejection.
+  opening.catch(() => {});
+  return opening;
+}
+
+/** Ask the living process, and its successor again if it crashes before it has answered. */
+export async function ask<T>(seat: Seat, question: (engine: Engine) => Promise<T>): Promise<T> {
+  for (;;) {
+    const process = await seat.opening;
+    const crashed = process.crashed.then(() => CRASHED);
+    const answer = await Promise.race([question(process.engine), crashed]);
+    if (answer !== CRASHED) return answer as T;
+  }
+}
+
+const CRASHED = Symbol("stepwell.crashed");
+
+/** A handle that outlives crashes. */
+export function lastingHandle<Output>(seat: Seat, workflow: string, id: string): RunHandle<Output> {
+  const again = <T>(question: (run: RunHandle<Output>) => Promise<T>): Promise<T> =>
+    ask(seat, async (engine) => question((await engine.get(workflow, id)) as RunHandle<Output>));
+  return {
+    id,
+    workflow,
+    result: () => again((run) => run.result()),
+    outcome: () => again((run) => run.outcome()),
+    status: () => again((run) => run.status()),
+    history: () => again((run) => run.history()),
+    // Sent again under the same id, a signal arrives once.
+    signal: ((signal: Signal, payload: unknown, options: SignalOptions = {}) => {
+      const named = { ...options, id: options.id ?? seat.world.freshId() };
+      return again((run) => run.signal(signal, payload, named));
+    }) as RunHandle["signal"],
+    cancel: (options) => again((run) => run.cancel(options)),
+  };
+}
