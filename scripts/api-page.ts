@@ -98,8 +98,9 @@ function renderDeclared(one: Declared, links: Links): readonly string[] {
   if (ts.isFunctionDeclaration(node)) return [...block(overloadsOf(one)), ...mentions(one, one.nodes, links), ...lead];
   if (ts.isVariableStatement(node)) return [...lead, ...block([constantText(node)])];
   const literal = literalOf(one);
-  if (literal === null && !ts.isClassDeclaration(node))
+  if (literal === null && !ts.isClassDeclaration(node)) {
     return [...lead, ...block([calm(sourceOf(node))]), ...mentions(one, [node], links)];
+  }
   return [...lead, ...parametersLine(node), ...basesLine(node, links), ...renderMembers(one, links)];
 }
 

@@ -60,8 +60,9 @@ async function claimOnce(deps: Deps, slots: Slots, lease: Lease): Promise<number
   if (!lease.held()) return null;
   tendRoom(deps.host, slots.room);
   const versionIds = deps.registry.claimable();
-  if (isSuspectsTurn(slots.room, isClear(deps.host, slots)))
+  if (isSuspectsTurn(slots.room, isClear(deps.host, slots))) {
     await claimSuspect(deps, slots, lease.workerId(), versionIds);
+  }
   const limit = Math.min(freeSlots(slots), CLAIM_MAX);
   if (limit > 0) await claimOthers(deps, slots, lease.workerId(), { versionIds, limit });
   else slots.nudged = true;

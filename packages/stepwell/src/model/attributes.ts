@@ -30,8 +30,9 @@ export function changeAttributes(attributes: Attributes, changes: AttributeChang
   }
   for (const [name, value] of Object.entries(changes)) checkEntry(name, value);
   const kept = Object.entries({ ...attributes, ...changes }).filter(([, value]) => value !== null);
-  if (kept.length > ATTRIBUTES_MAX)
+  if (kept.length > ATTRIBUTES_MAX) {
     throw invalid(`${kept.length} names are more than the ${ATTRIBUTES_MAX} of one run`);
+  }
   return Object.fromEntries(kept) as Attributes;
 }
 
@@ -56,8 +57,9 @@ export function attributeTexts(where: string, wanted: Attributes): { readonly [n
 function checkEntry(name: string, value: unknown, where: string = SET): void {
   if (!NAME.test(name)) throw invalid(`${JSON.stringify(name.slice(0, 80))} is no name of an attribute`, where);
   if (value === null || typeof value === "boolean" || Number.isFinite(value)) return;
-  if (typeof value !== "string")
+  if (typeof value !== "string") {
     throw invalid(`"${name}" is neither a text, a finite number, true, false nor null`, where);
+  }
   if (!value.isWellFormed()) throw invalid(`the text of "${name}" holds half a character (a lone surrogate)`, where);
   if (value.length <= ATTRIBUTE_LENGTH_MAX) return;
   throw invalid(`the text of "${name}" has ${value.length} characters of at most ${ATTRIBUTE_LENGTH_MAX}`, where);

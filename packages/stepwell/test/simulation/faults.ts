@@ -4,12 +4,10 @@
 import { encode } from "../../src/model/json.ts";
 import type { WitnessEvent } from "../../src/testing/simulation/evidence.ts";
 import type { Draft } from "./an-evidence.ts";
+import { type Fault, QUARANTINE_FAULTS } from "./quarantine-faults.ts";
 
 type Flush = Draft["records"][number] & { kind: "flush" };
 type Start = Extract<Draft["witness"][number], { kind: "start" }>;
-
-/** A way to break the good evidence, and the invariant that must notice. */
-export type Fault = readonly [id: string, what: string, damage: (draft: Draft) => void];
 
 const text = (value: unknown): string => encode(value).text;
 const story = (draft: Draft, rowId: number) => draft.stories.find(({ run }) => run.rowId === rowId)!;
@@ -54,19 +52,6 @@ function startOf(draft: Draft, run: string, key: string, undo = false): Start {
   )!;
 }
 
-/** The worker of runs 1 and 3 dies when it has just begun to execute both, and run 1 is blamed. */
-function quarantine(draft: Draft, crashes: number): void {
-  const { run } = story(draft, 1);
-  const stamp = { trueMs: 1, process: "w2", knownAt: 9_001 };
-  for (const rowId of [1, 3]) {
-    const claim = { run: { ...story(draft, rowId).run, fence: 50 }, nowMs: 1 };
-    draft.records.push({ kind: "claim", workerId: 1, claims: [claim], at: 9_000 + rowId, ...stamp });
-  }
-  const freed = { freed: 1, quarantined: [{ ...run, crashes }] };
-  draft.records.push({ kind: "bury", workerId: 1, gone: true, buried: true, nowMs: 1, at: 9_010, ...stamp });
-  draft.records.push({ kind: "free", workerId: 1, how: "died", ...freed, at: 9_011, ...stamp });
-}
-
 /** One more start of a step's code, at a place in the order. */
 function startAgain(draft: Draft, start: Start, changes: Partial<WitnessEvent>): void {
   draft.witness.push({ ...start, execution: 999, ...changes } as never);
@@ -80,6 +65,7 @@ const ORDER = "sim/order o-1";
 
 /** At least one per invariant. */
 export const FAULTS: readonly Fault[] = [
+  ...QUARANTINE_FAULTS,
   [
     "I1",
     "an acknowledged start has no run",
@@ -390,8 +376,6 @@ export const FAULTS: readonly Fault[] = [
     "a step starts in a worker whose lease has run out",
     (draft) => void (startOf(draft, ORDER, "charge").trueMs = 10_001),
   ],
-  ["I30", "a run that never crashed before is quarantined", (draft) => quarantine(draft, 1)],
-  ["I30", "a run is quarantined for a crash beside another", (draft) => quarantine(draft, 3)],
   [
     "I29",
     "a signal that came in time is answered with a timeout",

@@ -55,8 +55,9 @@ function wrongQuarantines(c: Case, record: StoreRecord & { readonly kind: "free"
     const found = (what: string): Finding => ({ run: c.nameOf(rowId), what });
     const alone = c.ledger.takings.find((taking) => taking.rowId === rowId && taking.endedAt === record.at);
     if (alone === undefined) return [found("was quarantined, and nobody held it")];
-    if (crashes < 3 || record.how !== "died")
+    if (crashes < 3 || record.how !== "died") {
       return [found(`was quarantined after ${crashes} crashes (${record.how})`)];
+    }
     const beside = c.ledger.takings.filter((other) => other !== alone && wereTogether(alone, other));
     return beside.map((other) =>
       found(`was quarantined for a crash beside ${String(c.nameOf(other.rowId))}, on worker ${alone.workerId}`),
