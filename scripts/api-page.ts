@@ -97,8 +97,8 @@ function renderDeclared(one: Declared, links: Links): readonly string[] {
   const lead = docLines(docOf(docNode(one), links));
   if (ts.isFunctionDeclaration(node)) return [...block(overloadsOf(one)), ...mentions(one, one.nodes, links), ...lead];
   if (ts.isVariableStatement(node)) return [...lead, ...block([constantText(node)])];
-  const literal = literalOf(one);
-  if (literal === null && !ts.isClassDeclaration(node)) {
+  const plain = literalOf(one) === null || !hasWords(one);
+  if (plain && !ts.isClassDeclaration(node)) {
     return [...lead, ...block([calm(sourceOf(node))]), ...mentions(one, [node], links)];
   }
   return [...lead, ...parametersLine(node), ...basesLine(node, links), ...renderMembers(one, links)];
@@ -120,6 +120,11 @@ function renderMembers(one: Declared, links: Links): readonly string[] {
       ...docLines(docOf(member, links)),
     ]),
   ];
+}
+
+/** Whether a table or sections would say more than the declaration does. */
+function hasWords(one: Declared): boolean {
+  return membersOf(one).some((member) => commentOf(member) !== "");
 }
 
 /** Data members, and the functions among options. */
@@ -202,7 +207,7 @@ function commentOf(node: ts.Node): string {
 
 /** Whether a member has a section of its own: in types that are mostly called, what can be called. */
 function isCalled(one: Declared, member: Member): boolean {
-  const members = membersOf(one);
+  const members = hasWords(one) ? membersOf(one) : [];
   const functions = members.filter(canBeCalled).filter((each) => callsOf(each, "") !== null);
   const required = functions.filter((each) => each.questionToken === undefined);
   return required.length * 2 >= members.length && functions.some((each) => each === member);

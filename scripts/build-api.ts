@@ -28,6 +28,8 @@ const ENTRIES: readonly Entry[] = [
       'Everything that `import { … } from "stepwell"` gives. For what the words mean and how they belong together, read',
       "[the concepts](../guides/concepts.md) first; what each error means and what to do stands in [errors](../errors.md).",
       "",
+      "A schema is any [Standard Schema](https://standardschema.dev): zod, valibot and arktype make them.",
+      "",
       "Names tell units: `…Ms` is a length in milliseconds, `…AtMs` a moment in milliseconds since 1970. Where a",
       "[`Duration`](#duration) is taken, a number is milliseconds and a text has a unit. Every call that returns a promise may",
       "also reject with an error of [the store](../errors.md#engine-and-store).",

@@ -43,6 +43,8 @@ export declare function mail(order: Order): Promise<void>;
 export declare function readAll(): Promise<readonly unknown[]>;
 export declare function writeTo(address: string): Promise<string>;
 export declare function somethingElse(): Promise<void>;
+export declare const rows: number;
+export declare function copy(row: number, call: { readonly signal: AbortSignal }): Promise<void>;
 export declare const url: string;
 export declare const row: { readonly id: number; readonly total: number };
 export declare class Invoice { constructor(from: unknown); readonly id: number; }

@@ -11,6 +11,8 @@ export type TestReport = {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: readonly { readonly name: string; readonly why: string }[];
+  /** Lines to be told with the part's own, also when it passes. */
+  readonly numbers?: readonly string[];
 };
 
 /** The reporter, for `vitest --reporter`. */

@@ -53,6 +53,9 @@ export async function measureRecovery(task: Task): Promise<Figures> {
     tenthRatio: null,
     takeoverMs,
     recoveryMs,
+    sleepersMb: null,
+    growthRatio: null,
+    bytesPerStep: null,
     ...perRun(task.path, 0),
   };
 }

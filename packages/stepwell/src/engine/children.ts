@@ -105,6 +105,7 @@ async function startChild(
   const id = child.id ?? childId(exec, call.key);
   const ref = { namespace: child.workflow.namespace, name: child.workflow.name, id };
   exec.open.set(call.key, { ...call, child: ref });
+  if (exec.collecting) return;
   let prepared: Prepared;
   try {
     const parent = { rowId: exec.run.rowId, key: call.key, awaited: child.awaited };

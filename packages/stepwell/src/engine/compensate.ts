@@ -114,7 +114,8 @@ function collect(deps: Deps, exec: Execution): Promise<readonly string[]> {
   });
 }
 
-async function replayBody(deps: Deps, exec: Execution): Promise<void> {
+/** Run the body for what it asks; how it ends is known already. */
+export async function replayBody(deps: Deps, exec: Execution): Promise<void> {
   const ctx = openContext(deps, exec);
   try {
     const place = { kind: "body", name: runName(exec) } as const;

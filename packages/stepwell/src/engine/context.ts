@@ -58,15 +58,10 @@ const VALUES: Values = {
 
 const METHODS: Methods = {
   step,
-  map: ({ deps, exec, scope }, name: string, items: readonly unknown[], options: MapOptions<unknown>, work: MapWork) =>
-    mapItems(deps, exec, items, { scope, name, options, work }),
-  each: (
-    { deps, exec, scope },
-    name: string,
-    items: readonly unknown[],
-    options: EachOptions<unknown>,
-    body: EachBody,
-  ) => eachItem(deps, exec, items, { scope, name, options, body, openContext }),
+  map: (door, name: string, items: readonly unknown[], ...[options, work]: [MapOptions<unknown>, MapWork]) =>
+    mapItems(door.deps, door.exec, items, { scope: door.scope, name, options, work }),
+  each: (door, name: string, items: readonly unknown[], ...[options, body]: [EachOptions<unknown>, EachBody]) =>
+    eachItem(door.deps, door.exec, items, { scope: door.scope, name, options, body, openContext }),
   sleep: (door, timer: StepName, duration: string | number) =>
     open(door, timer, "sleep", performSleep(parseDuration(duration, `sleep "${String(timer)}"`))),
   sleepUntil: (door, timer: StepName, moment: Date | number) =>

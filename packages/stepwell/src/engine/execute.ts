@@ -11,6 +11,7 @@ import { StepwellError } from "../model/errors.ts";
 import { decide, type Outcome, toEnding, type Transition } from "../model/transition.ts";
 import type { WriteResult } from "../store/store.ts";
 import { syncAttributes } from "./attributes.ts";
+import { findChildren } from "./bereave.ts";
 import { cancelChildren } from "./children.ts";
 import { compensate, resumeCompensation, uncollected } from "./compensate.ts";
 import { openContext } from "./context.ts";
@@ -38,9 +39,14 @@ export async function executeRun(deps: Deps, exec: Execution): Promise<"done" | 
 /** The body's return or throw, or what stopped it: a cancel, a drain, a divergence. Whichever comes first. */
 function runBody(deps: Deps, exec: Execution): Promise<Outcome> {
   return new Promise((resolve) => {
-    exec.stop = resolve;
+    exec.stop = (outcome) => {
+      exec.stop = () => {};
+      void findChildren(deps, exec).then(() => resolve(outcome));
+    };
     cancelRun(exec);
-    if (exec.cancel === null && !expireIfDue(deps, exec)) void followBody(deps, exec).then(resolve);
+    if (exec.cancel !== null || expireIfDue(deps, exec)) return;
+    exec.stop = resolve;
+    void followBody(deps, exec).then(resolve);
   });
 }
 

@@ -1,6 +1,7 @@
 /**
  * Settings: what an engine may be told, checked once at the door with every fault named, then frozen.
  */
+import { showValue } from "../model/plain.ts";
 import { type Duration, parseDuration } from "../model/duration.ts";
 import { StepwellError } from "../model/errors.ts";
 import { type Limits, LIMITS_DEFAULT } from "../model/json.ts";
@@ -129,5 +130,5 @@ const OPTIONS = [
 function whole(where: string, value: number, min: number, max: number = Number.MAX_SAFE_INTEGER): number {
   if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
   const range = max === Number.MAX_SAFE_INTEGER ? `from ${min} up` : `from ${min} to ${max}`;
-  throw new StepwellError("OPTION_INVALID", `${where} must be a whole number ${range}, got ${String(value)}.`);
+  throw new StepwellError("OPTION_INVALID", `${where} must be a whole number ${range}, got ${showValue(value)}.`);
 }

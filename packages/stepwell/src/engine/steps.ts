@@ -51,7 +51,7 @@ export function beginCall(deps: Deps, call: Call): void {
   if (isGone(exec) || isUnheard(call)) return;
   const checkpoint = exec.recorded.get(call.key);
   if (checkpoint !== undefined) return replay(deps, call, checkpoint);
-  if (exec.collecting) return;
+  if (exec.collecting) return void (call.kind === "child" && call.perform(deps, call));
   if (exec.phase !== "running" || exec.draining) {
     return holdCall(deps, exec, { call, begin: () => beginCall(deps, call) });
   }
@@ -140,7 +140,8 @@ async function regainsLease(deps: Deps, exec: Execution): Promise<boolean> {
 
 /** A body whose outcome is decided, by its end or by a cancel, is left where it stands: it hears nothing more. */
 function isUnheard(call: OpenCall): boolean {
-  return (call.exec.closed || call.exec.cancel !== null) && call.kind !== "compensation";
+  const { exec } = call;
+  return (exec.closed || exec.cancel !== null) && !exec.collecting && call.kind !== "compensation";
 }
 
 /** The run is gone, or does not wait for this call any longer: its outcome must not be stored. */

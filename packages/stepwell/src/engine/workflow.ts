@@ -28,8 +28,11 @@ export type MapOptions<I> = {
   readonly key?: (item: I) => string | number;
   /** Items under way at once; all by default. */
   readonly concurrency?: number;
+  /** Of each item's step, the first included; short for `retry: { attempts }`. */
   readonly attempts?: number;
+  /** Laid over the defaults of a step. */
   readonly retry?: RetryOptions;
+  /** Per attempt of an item. */
   readonly timeout?: Duration;
 };
 
@@ -43,6 +46,7 @@ export type RaceOutcome<V> = {
 
 /** What a body may call. Every call with a name is durable: it happens once, and replays give its outcome. */
 export type Ctx<Input = unknown> = {
+  /** Unique among the runs of its workflow. */
   readonly runId: string;
   /** Identity of the executing definition; a run keeps its major version. */
   readonly workflow: Identity;
@@ -181,6 +185,7 @@ export type WorkflowOptions = {
    * Semantic version. Runs pin their major; any registered version of that major that is not older may continue them.
    */
   readonly version: string;
+  /** For people. */
   readonly description?: string;
   /**
    * How long a run may take as a whole, from its start: parked, waiting for a worker and replaying count. When it is

@@ -48,6 +48,7 @@ export type Attributes = { readonly [name: string]: AttributeValue };
 
 /** What a parked run waits for, as shown to people. `dueAtMs` null: no deadline. */
 export type Wait = {
+  /** `retry`: for the next attempt of a step. */
   readonly kind: "retry" | "timer" | "signal" | "child";
   /** Key of the step that waits. */
   readonly key: string;

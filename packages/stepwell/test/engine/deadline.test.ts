@@ -128,3 +128,23 @@ it("F21: a run that ended first stays as it ended, and undoing has no deadline",
   expect(log).toEqual(["undone"]);
   expect((await ended.status()).state).toBe("completed");
 });
+
+it.each(["cancelled", "out of time"])("asks the children of an evicted run to stop when it is %s", async (how) => {
+  const world = await openWorld();
+  const log: string[] = [];
+  const child = workflow("t/child", { version: "1.0.0" }, (ctx) => ctx.sleep("for ever", "900d"));
+  const w = define(async (ctx) => {
+    await ctx.step("book", () => "room").compensate((room) => void log.push(`undid ${room}`));
+    await ctx.step("between", () => 1);
+    await Promise.all([ctx.run("child", child, undefined), ctx.step("after", () => log.push("after"))]);
+  }, "1h");
+  const { engine } = await world.open({ workflows: [w, child], lingerMax: 0 });
+  const run = await engine.start(w);
+  await world.settle();
+  if (how === "cancelled") await run.cancel();
+  else await world.advance(HOUR);
+  await world.settle();
+  expect((await run.status()).state).toBe(how === "cancelled" ? "cancelled" : "failed");
+  expect((await engine.list({ workflow: "t/child" })).runs[0]?.state).toBe("cancelled");
+  expect(log).toEqual(["after", "undid room"]);
+});

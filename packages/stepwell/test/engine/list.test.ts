@@ -135,12 +135,14 @@ it("looks at so many runs for one page only, and its cursor goes on from there",
     });
     await world.store.flush(writes, world.nowMs() + batch);
   }
-  const first = await world.store.listRuns({ states: ["failed"], limit: 10 });
-  expect(first).toEqual({ runs: [], beforeRowId: 25_001 });
-  const second = await world.store.listRuns({ states: ["failed"], limit: 10, beforeRowId: first.beforeRowId! });
-  expect(second).toEqual({ runs: [], beforeRowId: 5_001 });
-  const third = await world.store.listRuns({ states: ["failed"], limit: 10, beforeRowId: second.beforeRowId! });
-  expect(third).toEqual({ runs: [], beforeRowId: null });
+  const cursors: (number | null)[] = [];
+  let beforeRowId: number | null = Number.MAX_SAFE_INTEGER;
+  while (beforeRowId !== null) {
+    const page = await world.store.listRuns({ states: ["failed"], limit: 10, beforeRowId });
+    expect(page.runs).toEqual([]);
+    cursors.push((beforeRowId = page.beforeRowId));
+  }
+  expect(cursors).toEqual([35_001, 25_001, 15_001, 5_001, null]);
   const { engine } = await world.open();
   const oldest = { createdBefore: new Date(world.nowMs() + 1), limit: 3 };
   expect((await engine.list(oldest)).runs.map((run) => run.id)).toEqual(["0.999", "0.998", "0.997"]);

@@ -122,10 +122,10 @@ function drawLife(dice: Dice): Life {
   return { death: { at, count: 1 + dice.integer(at === "after claim" ? 3 : 12) }, killAfterMs: 1_000 };
 }
 
-async function live(state: State, { death, killAfterMs }: Life, operates: boolean = false): Promise<boolean> {
+async function live(state: State, { death, killAfterMs }: Life): Promise<boolean> {
   state.starts += 1;
   const start = state.starts;
-  const orders: ChildOrders = { start, seed: state.field.name, ...state.files, runs: state.runs, death, operates };
+  const orders: ChildOrders = { start, seed: state.field.name, ...state.files, runs: state.runs, death };
   const { code, errors } = await spawnChild(orders, killAfterMs);
   if (code === 0) return false;
   if (code !== null) throw new Error(`The child ended with ${code}: ${errors}`);
@@ -136,7 +136,7 @@ async function live(state: State, { death, killAfterMs }: Life, operates: boolea
 async function finish(state: State, processes: number): Promise<Report> {
   const kills = state.crashes.length;
   const last = { death: null, killAfterMs: LAST_START_MS_MAX };
-  const killed = await Promise.all(Array.from({ length: processes }, () => live(state, last, true)));
+  const killed = await Promise.all(Array.from({ length: processes }, () => live(state, last)));
   const evidence = await readEvidence(state);
   const violations = check(evidence).map(violationText);
   if (killed.includes(true)) violations.push(`A last start had not ended after ${LAST_START_MS_MAX} ms.`);

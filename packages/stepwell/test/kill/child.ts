@@ -9,10 +9,8 @@ import { openHost } from "../../src/engine/host.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Request, WitnessEvent } from "../../src/testing/simulation/evidence.ts";
-import { ORDER, openShapes, type ShapeInput, type ShapeName } from "../../src/testing/simulation/shapes.ts";
-
-/** Pause between two looks of the operator. */
-const LOOK_MS = 200;
+import { ORDER, type ShapeInput } from "../../src/testing/simulation/behaviour.ts";
+import { openShapes, type ShapeName } from "../../src/testing/simulation/shapes.ts";
 
 /** A run that the child asks for. */
 export type Wanted = {
@@ -38,8 +36,6 @@ export type ChildOrders = {
   readonly requests: string;
   readonly runs: readonly Wanted[];
   readonly death: DeathPoint | null;
-  /** Cancel what is in quarantine: killed so often, an innocent run may be, for it was alone when it was. */
-  readonly operates: boolean;
 };
 
 // Not import.meta.main, which Node 22 does not know.
@@ -85,27 +81,21 @@ async function work(orders: ChildOrders): Promise<void> {
     requests({ process: name, askedAt: stamp.at, answeredAt: stamp.at, answeredMs: stamp.trueMs, ...request });
     death("acknowledged");
   };
-  const seen = Promise.all(orders.runs.map((wanted) => see(engine, wanted, keep)));
-  const stopOperating = orders.operates ? operate(engine, keep) : () => {};
-  await seen;
-  stopOperating();
+  const operator = setInterval(() => void cancelQuarantined(engine, keep), LOOK_MS);
+  await Promise.all(orders.runs.map((wanted) => see(engine, wanted, keep)));
+  clearInterval(operator);
   await engine.close();
 }
 
-/** An operator cancels what is in quarantine; nothing else ever ends it. */
-function operate(engine: Engine, keep: (request: object) => void): () => void {
-  const cancelled = new Set<string>();
-  const look = async (): Promise<void> => {
-    for (const { workflow, id } of (await engine.list({ state: "quarantined", limit: 1_000 })).runs) {
-      const run = `${workflow} ${id}`;
-      if (cancelled.has(run)) continue;
-      cancelled.add(run);
-      await engine.cancel(workflow, id);
-      keep({ kind: "cancel", run });
-    }
-  };
-  const timer = setInterval(() => void look(), LOOK_MS);
-  return () => clearInterval(timer);
+const LOOK_MS = 250;
+
+/** A run that was executed whenever its process was killed is a suspect like any other; nothing else ever ends it. */
+async function cancelQuarantined(engine: Engine, keep: (request: object) => void): Promise<void> {
+  const { runs } = await engine.list({ state: "quarantined", limit: 1_000 });
+  for (const { workflow, id } of runs) {
+    await engine.cancel(workflow, id, { reason: "it was there whenever a process died" });
+    keep({ kind: "cancel", run: `${workflow} ${id}` });
+  }
 }
 
 /** Ask for one run and wait for its end, writing down what is acknowledged. */

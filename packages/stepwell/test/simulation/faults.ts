@@ -1,55 +1,24 @@
 /**
  * Ways to break the good evidence, one by one, each with the invariant that must notice.
+ * Those of signals, cancels and time stand in wait-faults.ts.
  */
-import { encode } from "../../src/model/json.ts";
 import type { WitnessEvent } from "../../src/testing/simulation/evidence.ts";
+import { failure } from "./a-stage.ts";
 import type { Draft } from "./an-evidence.ts";
-import { type Fault, QUARANTINE_FAULTS } from "./quarantine-faults.ts";
+import { again, checkpointOf, type Fault, flushOf, type Start, startOf, story, text, transitionOf } from "./damage.ts";
+import { WAIT_FAULTS } from "./wait-faults.ts";
 
-type Flush = Draft["records"][number] & { kind: "flush" };
-type Start = Extract<Draft["witness"][number], { kind: "start" }>;
-
-const text = (value: unknown): string => encode(value).text;
-const story = (draft: Draft, rowId: number) => draft.stories.find(({ run }) => run.rowId === rowId)!;
-const isFlush = (record: Draft["records"][number]): record is Flush => record.kind === "flush";
-
-/** The flush that holds the only write of that description. */
-function flushOf(draft: Draft, matches: (write: Flush["writes"][number]) => boolean): Flush {
-  return draft.records.filter(isFlush).find((record) => record.writes.some(matches))!;
-}
-
-function checkpointOf(draft: Draft, rowId: number, key: string): Flush {
-  return flushOf(
-    draft,
-    (write) => write.kind === "checkpoint" && write.owner.rowId === rowId && write.checkpoint.key === key,
-  );
-}
-
-function transitionOf(draft: Draft, rowId: number, kind: string): Flush {
-  return flushOf(
-    draft,
-    (write) => write.kind === "transition" && write.owner.rowId === rowId && write.transition.kind === kind,
-  );
-}
-
-/** Put a copy of a record after another, changed. */
-function again<T extends Draft["records"][number]>(
-  draft: Draft,
-  record: T,
-  change: (copy: T) => void,
-  after: Draft["records"][number] = record,
-): void {
-  const copy = structuredClone(record);
-  copy.at = after.at + 0.5;
-  change(copy);
-  draft.records.push(copy);
-  draft.records.sort((a, b) => a.at - b.at);
-}
-
-function startOf(draft: Draft, run: string, key: string, undo = false): Start {
-  return draft.witness.find(
-    (event): event is Start => event.kind === "start" && event.run === run && event.key === key && event.undo === undo,
-  )!;
+/** The worker of runs 1 and 3 dies when it has just begun to execute both, and run 1 is blamed. */
+function quarantine(draft: Draft, crashes: number): void {
+  const { run } = story(draft, 1);
+  const stamp = { trueMs: 1, process: "w2", knownAt: 9_001 };
+  for (const rowId of [1, 3]) {
+    const claim = { run: { ...story(draft, rowId).run, fence: 50 }, nowMs: 1 };
+    draft.records.push({ kind: "claim", workerId: 1, claims: [claim], at: 9_000 + rowId, ...stamp });
+  }
+  const freed = { freed: 1, quarantined: [{ ...run, crashes }] };
+  draft.records.push({ kind: "bury", workerId: 1, gone: true, buried: true, nowMs: 1, at: 9_010, ...stamp });
+  draft.records.push({ kind: "free", workerId: 1, how: "died", ...freed, at: 9_011, ...stamp });
 }
 
 /** One more start of a step's code, at a place in the order. */
@@ -65,7 +34,6 @@ const ORDER = "sim/order o-1";
 
 /** At least one per invariant. */
 export const FAULTS: readonly Fault[] = [
-  ...QUARANTINE_FAULTS,
   [
     "I1",
     "an acknowledged start has no run",
@@ -217,49 +185,6 @@ export const FAULTS: readonly Fault[] = [
     (draft) => void draft.replays[0]!.writes.unshift({ fresh: true, text: 'step "new"' }),
   ],
   ["I12", "a replay ends otherwise", (draft) => void (draft.replays[0]!.recorded = 'completed "other"')],
-  [
-    "I13",
-    "a signal is consumed twice",
-    (draft) => {
-      const wait = checkpointOf(draft, 1, "@wait/approval/2");
-      Object.assign(wait.writes[0]!, { consumes: 1 });
-    },
-  ],
-  [
-    "I13",
-    "a wait got another payload than was sent",
-    (draft) => {
-      const { history } = story(draft, 1);
-      Object.assign(
-        history.find((event) => event.kind === "received")!,
-        { value: text("no") },
-      );
-    },
-  ],
-  [
-    "I14",
-    "a sleep ends early",
-    (draft) =>
-      void Object.assign(
-        flushOf(draft, (write) => write.kind === "attempt" && write.attempt.key === "nap").writes[0]!,
-        { dueInMs: 90_000 },
-      ),
-  ],
-  [
-    "I14",
-    "a timeout comes early",
-    (draft) =>
-      void Object.assign(
-        flushOf(draft, (write) => write.kind === "attempt" && write.attempt.key === "@wait/approval/2").writes[0]!,
-        { dueInMs: 90_000 },
-      ),
-  ],
-  [
-    "I15",
-    "a step starts long after a cancel was acknowledged",
-    (draft) => void (startOf(draft, "sim/order c-1", "charge").trueMs = 90_000),
-  ],
-  ["I15", "a cancel was consumed and the run completed", (draft) => void (story(draft, 4).run.state = "completed")],
   ["I16", "one attempt too many", (draft) => void (startOf(draft, ORDER, "maybe").attempt = 4)],
   [
     "I16",
@@ -376,20 +301,12 @@ export const FAULTS: readonly Fault[] = [
     "a step starts in a worker whose lease has run out",
     (draft) => void (startOf(draft, ORDER, "charge").trueMs = 10_001),
   ],
+  ["I30", "a run that never crashed before is quarantined", (draft) => quarantine(draft, 1)],
+  ["I30", "a run is quarantined for a crash beside another", (draft) => quarantine(draft, 3)],
   [
-    "I29",
-    "a signal that came in time is answered with a timeout",
-    (draft) => {
-      const { history } = story(draft, 1);
-      history.push({
-        seq: null,
-        atMs: 1_300,
-        kind: "received",
-        item: "signal",
-        name: "approval",
-        value: text("late"),
-        actor: "test",
-      });
-    },
+    "I32",
+    "a run ends with a mistake that its code does not make",
+    (draft) => void (story(draft, 3).run.error = failure("reused", "STEP_NAME_REUSED")),
   ],
+  ...WAIT_FAULTS,
 ];

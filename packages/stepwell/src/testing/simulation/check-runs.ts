@@ -2,6 +2,7 @@
  * Invariants of whole runs: acknowledgements, identity, the end, the history.
  */
 import { decode } from "../../model/json.ts";
+import type { ErrorCode } from "../../model/errors.ts";
 import { parseFailure } from "../../model/failure.ts";
 import type { HistoryEvent } from "../../model/history.ts";
 import { isTerminal, type RunState } from "../../model/run.ts";
@@ -90,6 +91,31 @@ const STRAYS: Invariant = {
   ],
 };
 
+/** Codes of mistakes in the code of a body: the shapes make none. */
+const MISTAKES: readonly string[] = [
+  "STEP_NAME_REUSED",
+  "STEP_NAME_INVALID",
+  "CTX_IN_STEP",
+  "CTX_AFTER_END",
+  "CHAIN_STARTED",
+  "OPTION_INVALID",
+  "OPTION_UNKNOWN",
+  "NOT_SERIALISABLE",
+  "MOMENT_INVALID",
+  "ATTRIBUTE_INVALID",
+  "HISTORY_LIMIT",
+] satisfies readonly ErrorCode[];
+
+const FAULTLESS: Invariant = {
+  id: "I32",
+  title: "no run is told of a mistake that its code does not make (P12)",
+  check: (c) =>
+    c.evidence.stories.flatMap(({ run }) => {
+      const code = run.error === null ? undefined : parseFailure(run.error).code;
+      return code !== undefined && MISTAKES.includes(code) ? [{ run: runText(run), what: `ended with ${code}` }] : [];
+    }),
+};
+
 /** See the header. */
 export const RUN_INVARIANTS: readonly Invariant[] = [
   ACKNOWLEDGED,
@@ -101,6 +127,7 @@ export const RUN_INVARIANTS: readonly Invariant[] = [
   ENDS,
   CHILDREN,
   STRAYS,
+  FAULTLESS,
 ];
 
 function lostStarts(c: Case): Finding[] {
@@ -273,7 +300,7 @@ function wrongChild(c: Case, parent: Story): Finding[] {
     const completed = child.run.state === "completed";
     const told = checkpoint.outcome === "completed";
     const same = completed === told && (!completed || child.run.output === checkpoint.value);
-    if (same || checkpoint.outcome === "handled") return [];
+    if (same || checkpoint.outcome === "handled" || checkpoint.outcome === "cancelled") return [];
     const wasTold = `${checkpoint.outcome} ${checkpoint.value}`;
     const what = `"${checkpoint.key}" is ${wasTold}, its child ${child.run.state} ${child.run.output}`;
     return [{ run: runText(parent.run), what }];

@@ -34,8 +34,14 @@ const CANCELS: Invariant = {
   ],
 };
 
+const DEADLINES: Invariant = {
+  id: "I31",
+  title: "a run fails for want of time when its time is up, not before, and then begins no step (P7)",
+  check: (c) => c.evidence.stories.flatMap((story) => [...expiredEarly(c, story), ...lateWork(c, story)]),
+};
+
 /** See the header. */
-export const WAIT_INVARIANTS: readonly Invariant[] = [SIGNALS, AWAITED, TIMERS, CANCELS];
+export const WAIT_INVARIANTS: readonly Invariant[] = [SIGNALS, AWAITED, TIMERS, CANCELS, DEADLINES];
 
 function consumedTwice(c: Case): Finding[] {
   const consumed = new Map<string, string>();
@@ -84,7 +90,7 @@ type Received = HistoryEvent & { readonly kind: "received" };
 function passedOver(c: Case, { run, history }: Story): Finding[] {
   const timeouts = history.flatMap((event) => (isTimeout(event) ? [event] : []));
   return timeouts.flatMap((timeout) => {
-    const name = timeout.key.split("/")[1];
+    const name = /(?:^|\/)@wait\/([^/]+)\//.exec(timeout.key)?.[1];
     const began = history.find((event) => event.kind === "wait_began" && event.key === timeout.key);
     const dueAtMs = began?.kind === "wait_began" ? (began.dueAtMs ?? Infinity) : Infinity;
     const early = history.find((event): event is Received => {
@@ -103,7 +109,8 @@ function passedOver(c: Case, { run, history }: Story): Finding[] {
 }
 
 function isTimeout(event: HistoryEvent): event is HistoryEvent & { readonly kind: "step" } {
-  return event.kind === "step" && event.step === "signal" && !(decode(event.value) as { ok: boolean }).ok;
+  if (event.kind !== "step" || event.step !== "signal" || event.outcome !== "completed") return false;
+  return !(decode(event.value) as { ok: boolean }).ok;
 }
 
 /** Early by the store's clock and by true time: a clock that was set back makes the first alone look so. */
@@ -115,7 +122,8 @@ function earlyByRecord(c: Case): Finding[] {
     const fired = run === null ? null : c.acceptedOf(run, attempt.key);
     if (fired === null || (fired.entry as { consumes?: number | null }).consumes !== null) return [];
     if (fired.entry.checkpoint.outcome !== "completed") return [];
-    const early = fired.atMs < attempt.dueAtMs && fired.trueMs - began.trueMs < (dueInMs ?? 0);
+    const lengthMs = dueInMs ?? attempt.dueAtMs - began.atMs;
+    const early = fired.atMs < attempt.dueAtMs && fired.trueMs - began.trueMs < lengthMs;
     return early ? [{ run, what: `"${attempt.key}" fired at ${fired.atMs}, due at ${attempt.dueAtMs}` }] : [];
   });
 }
@@ -131,6 +139,33 @@ function earlyByHistory(c: Case, { run, history }: Story): Finding[] {
     return event.atMs >= dueAtMs
       ? []
       : [{ run: runText(run), what: `"${event.key}" fired at ${event.atMs}, due at ${dueAtMs}` }];
+  });
+}
+
+/** By the store's clock and by true time, as timers are. */
+function expiredEarly(c: Case, { run }: Story): Finding[] {
+  const { deadlineAtMs, createdAtMs } = run;
+  const started = c.ledger.inserted.find((one) => one.rowId === run.rowId);
+  return c.ledger.transitions.flatMap(({ rowId, entry, atMs, trueMs }) => {
+    const error = rowId === run.rowId && (entry.kind === "fail" || entry.kind === "compensate") ? entry.error : null;
+    if (error === null || parseFailure(error).code !== "RUN_TIMEOUT") return [];
+    if (deadlineAtMs === null) return [{ run: runText(run), what: "has no deadline, but failed for it" }];
+    const early = atMs < deadlineAtMs && trueMs - (started?.trueMs ?? 0) < deadlineAtMs - createdAtMs;
+    return early ? [{ run: runText(run), what: `expired at ${atMs}, its time was up at ${deadlineAtMs}` }] : [];
+  });
+}
+
+/** A claim tells the store's clock: who takes a run whose time is up only ends it. */
+function lateWork(c: Case, { run }: Story): Finding[] {
+  const { deadlineAtMs, rowId } = run;
+  if (deadlineAtMs === null) return [];
+  const late = c.evidence.records.flatMap((record) =>
+    record.kind !== "claim" ? [] : record.claims.filter((one) => one.run.rowId === rowId && one.nowMs >= deadlineAtMs),
+  );
+  const fences = new Set(late.map((claim) => claim.run.fence));
+  return [...c.executions.values()].flat().flatMap(({ start, taking, rowId: of }) => {
+    const wrong = of === rowId && !start.undo && taking !== null && fences.has(taking.fence);
+    return wrong ? [{ run: runText(run), what: `"${start.key}" began when its time was up (${deadlineAtMs})` }] : [];
   });
 }
 

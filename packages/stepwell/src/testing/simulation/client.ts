@@ -8,7 +8,7 @@ import { toJson } from "./case.ts";
 import { type Request, runText } from "./evidence.ts";
 import type { Process } from "./kernel.ts";
 import type { RunPlan } from "./scenario.ts";
-import { APPROVAL, ORDER } from "./shapes.ts";
+import { APPROVAL, ORDER } from "./behaviour.ts";
 import { addStray, isStoreTrouble, type World } from "./world.ts";
 
 /** The client of a simulation. */

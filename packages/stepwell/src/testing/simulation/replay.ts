@@ -21,11 +21,13 @@ const REPLAYS_MAX = 3;
 /** True time that a replay may take: nothing of it waits. */
 const REPLAY_MS_MAX = 10_000;
 
-/** Replay some runs that ended by themselves. A cancel comes from outside and leaves a body in the middle. */
+/** Replay some runs that ended by themselves. A cancel or a deadline comes from outside and leaves a body in the middle. */
 export async function replayStories(world: World, evidence: Evidence): Promise<readonly Replay[]> {
   const ended = evidence.stories.filter(({ run, history }) => {
     const cancelled = history.some((event) => event.kind === "received" && event.item === "cancel");
-    return (run.state === "completed" || run.state === "failed") && !cancelled;
+    // Also as the cause of an undoing that failed.
+    const expired = run.error?.includes('"RUN_TIMEOUT"') === true;
+    return (run.state === "completed" || run.state === "failed") && !cancelled && !expired;
   });
   const replays: Replay[] = [];
   for (const story of ended.slice(0, REPLAYS_MAX)) replays.push(await replay(world, story));

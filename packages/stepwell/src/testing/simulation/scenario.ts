@@ -4,7 +4,8 @@
  */
 import type { Dice } from "../../model/dice.ts";
 import { FAIR_WEATHER, type Weather } from "./faulty-store.ts";
-import { SHAPE_NAMES, type ShapeInput, type ShapeName } from "./shapes.ts";
+import type { ShapeInput } from "./behaviour.ts";
+import { SHAPE_NAMES, type ShapeName } from "./shapes.ts";
 
 /** A run that the client wants, and what it does to it. Moments are true milliseconds. */
 export type RunPlan = {
@@ -114,7 +115,13 @@ function drawRun(dice: Dice, index: number, stormMs: number, shapes: readonly Sh
 /** `signals` gets as many orders as it awaits, some before it does; others get approvals, perhaps too many. */
 function drawSignals(dice: Dice, shape: ShapeName, input: ShapeInput, startMs: number): SignalPlan[] {
   const name = shape === "signals" ? "order" : "approval";
-  const wants = { signals: input.size, deadline: dice.integer(4), mixed: dice.integer(2) } as const;
+  const wants = {
+    signals: input.size,
+    deadline: dice.integer(4),
+    mixed: dice.integer(2),
+    contest: dice.integer(4),
+    items: dice.integer(5),
+  } as const;
   const count = wants[shape as keyof typeof wants] ?? 0;
   return Array.from({ length: count }, (_, index) => ({
     name,

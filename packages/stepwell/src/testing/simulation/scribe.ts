@@ -20,6 +20,8 @@ export type Behaviour = {
   readonly retryAfter?: number;
   /** Never comes back by itself; stops when its signal fires. */
   readonly hang?: number;
+  /** Tells of itself when it begins. */
+  readonly beats?: boolean;
   /** Ends its process, until the storm is over. */
   readonly deadly?: boolean;
   /** `code` of what it throws. */
@@ -97,6 +99,7 @@ async function perform(desk: Desk, task: Task, behaviour: Behaviour, step: StepC
   const end = (result: "value" | "error" | "permanent", retryAfterMs: number | null = null): void => {
     desk.log.push({ kind: "end", ...desk.stamp(), wallMs: desk.wallMs(), ...base, result, retryAfterMs });
   };
+  if (behaviour.beats === true) step.heartbeat({ execution, after: step.lastHeartbeat });
   try {
     await spend(desk, dice, behaviour, step);
   } catch (error) {

@@ -7,22 +7,11 @@
 import { RunFailed, StepwellError } from "../../model/errors.ts";
 import type { Ctx, Workflow } from "../../engine/workflow.ts";
 import { workflow } from "../../engine/workflow.ts";
-import { signal } from "../../engine/signal.ts";
+import { APPROVAL, ORDER, PLAIN, ROTTEN, SHAKY, type ShapeInput, SOUND, step, UNDO } from "./behaviour.ts";
 import { undoKey } from "./case.ts";
+import { appointed, contest, items, limited, LIMITED_MS } from "./shapes-of-scope.ts";
 import type { StepPolicy } from "./evidence.ts";
 import { type Behaviour, type Desk, openScribe, type Scribe } from "./scribe.ts";
-
-/** What every shape is given: how much of it, and something to tell runs apart. */
-export type ShapeInput = { readonly salt: number; readonly size: number };
-
-/** Signals that the shapes wait for. */
-export const APPROVAL = signal<unknown>("approval");
-/** See {@link APPROVAL}. */
-export const ORDER = signal<unknown>("order");
-
-/** Retries of ordinary steps. */
-const PLAIN = { attempts: 4, base: 300, max: 2_000 } as const;
-const UNDO = { attempts: 3, base: 250, max: 1_000 } as const;
 
 /** What the engine is told about retries, for the checker. */
 export const POLICIES: Readonly<Record<string, StepPolicy>> = {
@@ -35,22 +24,22 @@ export const POLICIES: Readonly<Record<string, StepPolicy>> = {
 /** Longest time that any shape takes when nothing goes wrong around it, in ms; its sleeps and timeouts included. */
 export const SHAPE_MS_MAX = 150_000;
 
-const SOUND: Behaviour = {};
-const SHAKY: Behaviour = { error: 0.3, retryAfter: 0.05 };
-const ROTTEN: Behaviour = { error: 0.45, permanent: 0.15, retryAfter: 0.1 };
-
 type Body = (ctx: Ctx, input: ShapeInput, s: Scribe) => Promise<unknown>;
 
 /** All shapes, their step code writing at `desk`. The names are those of {@link SHAPE_NAMES}. */
 export function openShapes(desk: Desk): readonly Workflow<ShapeInput, unknown>[] {
   const shapes = new Map<string, Workflow<ShapeInput, unknown>>();
   for (const [name, body] of Object.entries(bodiesOf((child) => shapes.get(child)!))) {
-    const made = workflow<ShapeInput, unknown>(`sim/${name}`, { version: "1.0.0" }, (ctx, input) =>
+    const made = workflow<ShapeInput, unknown>(`sim/${name}`, optionsOf(name), (ctx, input) =>
       body(ctx, input, openScribe(desk, ctx)),
     );
     shapes.set(name, made);
   }
   return [...shapes.values()];
+}
+
+function optionsOf(name: string): { readonly version: string; readonly timeout?: number } {
+  return name === "limited" ? { version: "1.0.0", timeout: LIMITED_MS } : { version: "1.0.0" };
 }
 
 function bodiesOf(child: (name: string) => Workflow<ShapeInput, unknown>): Readonly<Record<ShapeName, Body>> {
@@ -70,6 +59,10 @@ function bodiesOf(child: (name: string) => Workflow<ShapeInput, unknown>): Reado
     timed,
     raw,
     derived,
+    contest: (ctx, input, s) => contest(ctx, input, s, child),
+    items,
+    appointed,
+    limited: (ctx, input, s) => limited(ctx, input, s, child),
     deadly,
   };
 }
@@ -91,14 +84,14 @@ export const SHAPE_NAMES = [
   "timed",
   "raw",
   "derived",
+  "contest",
+  "items",
+  "appointed",
+  "limited",
 ] as const;
 
 /** One of {@link SHAPE_NAMES}, or the one that kills its workers, which is no ordinary company. */
 export type ShapeName = (typeof SHAPE_NAMES)[number] | "deadly";
-
-function step(ctx: Ctx, s: Scribe, name: string, behaviour: Behaviour = SHAKY): Promise<string> {
-  return s.see(name, ctx.step(name, s.work(behaviour)).retry(PLAIN));
-}
 
 /** One after another, each named by what the one before returned. */
 async function sequence(ctx: Ctx, input: ShapeInput, s: Scribe): Promise<string> {
@@ -296,11 +289,13 @@ async function derived(ctx: Ctx, _input: ShapeInput, s: Scribe): Promise<string>
   const id = ctx.uuid("ticket").slice(0, 8);
   const side = ctx.random("side") < 0.5 ? "heads" : "tails";
   const moment = await s.see("moment", ctx.now("moment"));
+  ctx.set({ side, stage: "begun" });
   ctx.progress({ at: moment.getTime() });
   await step(ctx, s, `ticket-${id}-${side}`);
   ctx.log("on the way", { side });
   await s.see("rest", ctx.sleep("rest", 1_500));
   ctx.progress("nearly");
+  ctx.set({ stage: "rested" });
   return step(ctx, s, `at-${moment.getTime()}`, SOUND);
 }
 
