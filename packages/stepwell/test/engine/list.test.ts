@@ -23,7 +23,7 @@ const NAMES = [
   ["a", "two"],
   ["b", "one"],
 ] as const;
-const VALUES = ["x", "1", 1, true, false, 0.5, ""] as const;
+const VALUES = ["1", 1, true] as const;
 const TRANSITIONS: readonly (readonly [RunState, Transition | null])[] = [
   ["running", null],
   ["completed", { kind: "complete", output: "1" }],
@@ -42,23 +42,28 @@ const oneAttributes = fc.record(
 const oneRun = fc.record({
   version: fc.constantFrom(...NAMES.keys()),
   turn: fc.constantFrom(...TRANSITIONS.keys()),
-  createdAtMs: fc.integer({ min: 1_000, max: 1_020 }),
+  createdAtMs: fc.integer({ min: 1_000, max: 1_003 }),
   attributes: oneAttributes,
 });
 
-const oneFilter: fc.Arbitrary<ListFilter> = fc.record(
-  {
-    workflow: fc.constantFrom("a/one", "b/one", "b/two"),
-    state: fc.oneof(
-      fc.constantFrom<RunState>("completed", "waiting"),
-      fc.subarray<RunState>(["running", "completed", "failed", "paused", "pending"]),
-    ),
-    createdAfter: fc.integer({ min: 999, max: 1_021 }),
-    createdBefore: fc.integer({ min: 999, max: 1_021 }),
-    attributes: oneAttributes,
-  },
-  { requiredKeys: [] },
-);
+const wholeFilter = fc.record({
+  workflow: fc.constantFrom("a/one", "b/one", "b/two"),
+  state: fc.oneof(
+    fc.constantFrom<RunState>("completed", "waiting"),
+    fc.subarray<RunState>(["running", "completed", "failed", "paused", "waiting", "pending"]),
+  ),
+  createdAfter: fc.integer({ min: 999, max: 1_004 }),
+  createdBefore: fc.integer({ min: 1_000, max: 1_005 }),
+  attributes: oneAttributes,
+});
+
+/** Few fields at a time, so that something is found as a rule. */
+const oneFilter: fc.Arbitrary<ListFilter> = fc
+  .tuple(
+    wholeFilter,
+    fc.subarray(["workflow", "state", "createdAfter", "createdBefore", "attributes"], { maxLength: 3 }),
+  )
+  .map(([filter, fields]) => Object.fromEntries(Object.entries(filter).filter(([field]) => fields.includes(field))));
 
 async function keepRuns(store: Store, runs: readonly (typeof oneRun extends fc.Arbitrary<infer R> ? R : never)[]) {
   const who = { name: "w", host: "h", bootId: "b", pid: 1, pidNamespace: "n", pidStartedAt: "0" };
@@ -120,7 +125,7 @@ it("gives exactly what a filter asks for, newest first, whatever the filter and 
         await world.store.close();
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 100 },
   );
 });
 

@@ -150,16 +150,16 @@ const FIRST_FILE = `
   INSERT INTO notes VALUES (5, 3, 'log', 14, '{}');
 `;
 
-describe("migration 2", () => {
-  async function openFirstFile() {
-    const path = freshPath();
-    const db = new DatabaseSync(path);
-    migrate(db, path, MIGRATIONS.slice(0, 1));
-    db.exec(FIRST_FILE);
-    db.close();
-    return { path, store: await openSqliteStore(path, { clock: () => 60 }) };
-  }
+async function openFirstFile() {
+  const path = freshPath();
+  const db = new DatabaseSync(path);
+  migrate(db, path, MIGRATIONS.slice(0, 1));
+  db.exec(FIRST_FILE);
+  db.close();
+  return { path, store: await openSqliteStore(path, { clock: () => 60 }) };
+}
 
+describe("migration 2", () => {
   it("brings a file of schema 1 through with all that is in it", async () => {
     const { store } = await openFirstFile();
     const { runs } = await store.listRuns({ limit: 9 });
