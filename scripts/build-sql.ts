@@ -4,7 +4,7 @@
  *     node scripts/build-sql.ts            write
  *     node scripts/build-sql.ts --check    exit with 1 when a module is stale, naming it
  *
- * In queries.sql every statement stands under `-- name: camelCase` and names its parameters `:rowId`; they become
+ * In queries.sql, and other .sql files beside it, every statement stands under `-- name: camelCase` and names its parameters `:rowId`; they become
  * positional, which the drivers bind fastest. Migrations are numbered files `0001-runs.sql`, kept as written.
  */
 import { existsSync, globSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -83,6 +83,12 @@ export function renderModule(queries: readonly Query[], migrations: readonly Mig
   ].join("\n");
 }
 
+/** queries.sql, then the others by name. */
+function readQueries(folder: string): string {
+  const files = readdirSync(folder).filter((file) => file.endsWith(".sql") && file !== "queries.sql");
+  return ["queries.sql", ...files.toSorted()].map((file) => readFileSync(join(folder, file), "utf8")).join("\n");
+}
+
 function toTemplate(text: string): string {
   return `\`${text.replaceAll(/[\\`]|\$\{/g, (special) => `\\${special}`)}\``;
 }
@@ -91,10 +97,7 @@ function main(check: boolean): void {
   for (const queriesFile of globSync(STORES, { cwd: ROOT }).toSorted()) {
     const folder = join(ROOT, dirname(queriesFile));
     const target = join(folder, "sql.generated.ts");
-    const wanted = renderModule(
-      parseQueries(readFileSync(join(ROOT, queriesFile), "utf8")),
-      listMigrations(join(folder, "migrations")),
-    );
+    const wanted = renderModule(parseQueries(readQueries(folder)), listMigrations(join(folder, "migrations")));
     const found = existsSync(target) ? readFileSync(target, "utf8") : null;
     if (found === wanted) continue;
     if (check) {

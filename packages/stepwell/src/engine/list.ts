@@ -47,7 +47,7 @@ export type RunList = {
 };
 
 /** Calls of the store for one page at most. */
-const LOOKS_MAX = 64;
+const LOOKS_MAX = 128;
 
 const LIMIT_DEFAULT = 100;
 const LIMIT_MAX = 1_000;

@@ -22,13 +22,13 @@ export const PATIENCE_MS = 5_000;
 
 /** How long the first clearing lasts at most, and any one after it. */
 export const CLEARING_MS_MIN = 10_000;
-export const CLEARING_MS_MAX = 300_000;
+const CLEARING_MS_MAX = 300_000;
 
 /** Pause after a clearing, as a multiple of it. */
-export const PAUSE_FACTOR = 3;
+const PAUSE_FACTOR = 3;
 
 /** A room that was cleared at this price stays with the suspects for so long, one after another. */
-export const SUSPECTS_MS = 2_000;
+const SUSPECTS_MS = 2_000;
 
 /** Who may be in. Moments are of the host's monotonic clock. */
 export type Room = {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite.ts";
 
-const CHILD = join(import.meta.dirname, "poison-child.ts");
+const CHILD = join(import.meta.dirname, "programs", "poison.ts");
 const TEST_MS_MAX = 180_000;
 /** Two crashes among others, one alone, the last process goes through; some more, should a suspect not be first. */
 const STARTS_MAX = 6;
@@ -32,8 +32,9 @@ it(
     do {
       starts += 1;
       ended = await runChild(path);
-      if (ended.signal !== "SIGKILL")
+      if (ended.signal !== "SIGKILL") {
         expect(ended).toEqual({ code: 0, signal: null, said: expect.any(String) as string });
+      }
     } while (ended.code !== 0 && starts < STARTS_MAX);
     expect(ended.code, `after ${starts} starts`).toBe(0);
     const store = await openSqliteStore(path, { clock: () => 0 });

@@ -253,6 +253,42 @@ SET state = CASE state WHEN 'waiting' THEN 'pending' ELSE state END,
     due_at_ms = min(coalesce(due_at_ms, ?), ?)
 WHERE id = ? AND fence = ? AND worker_id IS NULL
   AND (state = 'pending' OR state = 'waiting' OR state = 'compensating')`,
+  /** (rowIds) */
+  listEnded: `SELECT id, state, iif(state = 'completed', output, error) AS value
+FROM runs
+WHERE id IN (SELECT value FROM json_each(?)) AND ended_at_ms IS NOT NULL`,
+  /** (name, host, bootId, pid, pidNamespace, pidStartedAt, leaseUntilMs, nowMs) */
+  insertWorker: `INSERT INTO workers (name, host, boot_id, pid, pid_namespace, pid_started_at, lease_until_ms, started_at_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  /** (leaseUntilMs, workerId) */
+  renewWorker: `UPDATE workers SET lease_until_ms = ? WHERE id = ? AND state = 'alive'`,
+  /** () */
+  listWorkers: `SELECT * FROM workers ORDER BY id`,
+  /** (workerId, gone, nowMs) */
+  buryWorker: `UPDATE workers SET state = 'dead'
+WHERE id = ? AND state = 'alive' AND (? OR lease_until_ms <= ?)`,
+  /** (workerId) */
+  findDeadWorker: `SELECT id FROM workers WHERE id = ? AND state = 'dead'`,
+  /** (workerId) */
+  listHeldRuns: `SELECT id, inbox_seq FROM runs WHERE worker_id = ?`,
+  /** (workerId) */
+  listRunsToFree: `SELECT id, crashes, error FROM runs WHERE worker_id = ?`,
+  /** (nowMs, died, seq, rowId, workerId) */
+  freeRun: `UPDATE runs
+SET state = CASE state WHEN 'compensating' THEN state ELSE 'pending' END,
+    worker_id = NULL, due_at_ms = ?, fence = fence + 1, crashes = crashes + ?, history_seq = ?
+WHERE id = ? AND worker_id = ?`,
+  /** (error, seq, rowId, workerId) */
+  quarantineRun: `UPDATE runs
+SET state = 'quarantined', error = ?,
+    worker_id = NULL, fence = fence + 1, crashes = crashes + 1, history_seq = ?
+WHERE id = ? AND worker_id = ?`,
+  /** (workerId) */
+  deleteWorker: `DELETE FROM workers
+WHERE id = ? AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.worker_id = workers.id)`,
+  /** () */
+  probe: `SELECT (SELECT max(id) FROM runs), (SELECT max(rowid) FROM steps), (SELECT max(run_id) FROM attempts),
+       (SELECT max(run_id) FROM inbox), (SELECT max(run_id) FROM notes), (SELECT max(id) FROM workers)`,
   /** (beforeRowId) */
   findNewestRow: `SELECT max(id) AS id FROM runs WHERE id < ?`,
   /** (beforeRowId, fromRowId, workflowIds, workflowIds, states, states, createdFromMs, createdBeforeMs, limit) */
@@ -287,10 +323,6 @@ WHERE attributes.name = ? AND attributes.value = ?
   )
 ORDER BY attributes.run_id DESC
 LIMIT ?`,
-  /** (rowIds) */
-  listEnded: `SELECT id, state, iif(state = 'completed', output, error) AS value
-FROM runs
-WHERE id IN (SELECT value FROM json_each(?)) AND ended_at_ms IS NOT NULL`,
   /** (rowId) */
   listSteps: `SELECT key, kind, outcome, value, seq, attempt, at_ms, duration_ms FROM steps WHERE run_id = ?`,
   /** (rowId) */
@@ -310,38 +342,6 @@ WHERE runs.id = ? AND runs.worker_id IS NOT NULL
     WHERE steps.run_id = runs.id AND steps.key = attempts.key AND steps.generation = runs.generation
   )
 ORDER BY attempts.seq`,
-  /** (name, host, bootId, pid, pidNamespace, pidStartedAt, leaseUntilMs, nowMs) */
-  insertWorker: `INSERT INTO workers (name, host, boot_id, pid, pid_namespace, pid_started_at, lease_until_ms, started_at_ms)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-  /** (leaseUntilMs, workerId) */
-  renewWorker: `UPDATE workers SET lease_until_ms = ? WHERE id = ? AND state = 'alive'`,
-  /** () */
-  listWorkers: `SELECT * FROM workers ORDER BY id`,
-  /** (workerId, gone, nowMs) */
-  buryWorker: `UPDATE workers SET state = 'dead'
-WHERE id = ? AND state = 'alive' AND (? OR lease_until_ms <= ?)`,
-  /** (workerId) */
-  findDeadWorker: `SELECT id FROM workers WHERE id = ? AND state = 'dead'`,
-  /** (workerId) */
-  listHeldRuns: `SELECT id, inbox_seq FROM runs WHERE worker_id = ?`,
-  /** (workerId) */
-  listRunsToFree: `SELECT id, crashes, error FROM runs WHERE worker_id = ?`,
-  /** (nowMs, died, seq, rowId, workerId) */
-  freeRun: `UPDATE runs
-SET state = CASE state WHEN 'compensating' THEN state ELSE 'pending' END,
-    worker_id = NULL, due_at_ms = ?, fence = fence + 1, crashes = crashes + ?, history_seq = ?
-WHERE id = ? AND worker_id = ?`,
-  /** (error, seq, rowId, workerId) */
-  quarantineRun: `UPDATE runs
-SET state = 'quarantined', error = ?,
-    worker_id = NULL, fence = fence + 1, crashes = crashes + 1, history_seq = ?
-WHERE id = ? AND worker_id = ?`,
-  /** (workerId) */
-  deleteWorker: `DELETE FROM workers
-WHERE id = ? AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.worker_id = workers.id)`,
-  /** () */
-  probe: `SELECT (SELECT max(id) FROM runs), (SELECT max(rowid) FROM steps), (SELECT max(run_id) FROM attempts),
-       (SELECT max(run_id) FROM inbox), (SELECT max(run_id) FROM notes), (SELECT max(id) FROM workers)`,
 } as const;
 
 /** Migrations, by number. */

@@ -129,3 +129,89 @@ function wrapVersion(db: DatabaseSync, once: () => void): DatabaseSync {
     },
   });
 }
+
+/** A file as the first schema left it: a run of each kind, a failed attempt, a wait, a step, a note, an item. */
+const FIRST_FILE = `
+  INSERT INTO workflows VALUES (1, 'test', 'work');
+  INSERT INTO versions VALUES (1, 1, '1.0.0');
+  INSERT INTO workers VALUES (1, 'w', 'h', 'b', 1, 'n', '0', 'alive', 99999, 1);
+  INSERT INTO runs (id, worker_id, fence, inbox_seq, state, due_at_ms, workflow_id, version_id, public_id, history_seq,
+    crashes, created_at_ms, ended_at_ms, ending, seed, actor, input_hash, parent_id, parent_key, parent_awaits,
+    waiting_for, progress, error, output, input)
+  VALUES
+    (3, 1, 1, 0, 'running', NULL, 1, 1, 'held', 1, 0, 10, NULL, NULL, 7, 'kim', 'h', NULL, NULL, 0, NULL, '1', NULL, NULL, '"in"'),
+    (5, NULL, 2, 1, 'waiting', 50, 1, 1, 'parked', 4, 2, 11, NULL, NULL, 7, 'kim', NULL, 3, 'child', 1, '[]', NULL, NULL, NULL, '2'),
+    (6, NULL, 1, 0, 'completed', NULL, 1, 1, 'done', 3, 0, 12, 20, NULL, 7, 'kim', NULL, NULL, NULL, 0, NULL, NULL, NULL, '5', '3'),
+    (7, NULL, 1, 0, 'paused', NULL, 1, 1, 'set aside', 3, 0, 13, NULL, 'failed', 7, 'kim', NULL, NULL, NULL, 0, NULL, NULL, '{}', NULL, '4');
+  INSERT INTO steps VALUES (3, 'pay', 1, 3, 'step', 'completed', 2, 0, 15, 4, '"paid"');
+  INSERT INTO attempts VALUES (3, 'pay', 1, 1, 2, 'step', 'failed', 14, 13, 4, '{"name":"E"}');
+  INSERT INTO attempts VALUES (5, 'nap', 1, 1, 2, 'sleep', 'waiting', 50, 13, 0, NULL);
+  INSERT INTO inbox VALUES (5, 1, 'signal', 'go', 'kim', 'op', 14, NULL, '1');
+  INSERT INTO notes VALUES (5, 3, 'log', 14, '{}');
+`;
+
+async function openFirstFile() {
+  const path = freshPath();
+  const db = new DatabaseSync(path);
+  migrate(db, path, MIGRATIONS.slice(0, 1));
+  db.exec(FIRST_FILE);
+  db.close();
+  return { path, store: await openSqliteStore(path, { clock: () => 60 }) };
+}
+
+describe("migration 2", () => {
+  it("brings a file of schema 1 through with all that is in it", async () => {
+    const { store } = await openFirstFile();
+    const { runs } = await store.listRuns({ limit: 9 });
+    expect(runs.map(({ rowId, id, state }) => [rowId, id, state])).toEqual([
+      [7, "set aside", "paused"],
+      [6, "done", "completed"],
+      [5, "parked", "waiting"],
+      [3, "held", "running"],
+    ]);
+    const fresh = { attributes: {}, deadlineAtMs: null };
+    expect(runs[3]).toMatchObject({ ...fresh, workerId: 1, fence: 1, input: '"in"', inputHash: "h", progress: "1" });
+    const parent = { rowId: 3, key: "child", awaited: true };
+    expect(runs[2]).toMatchObject({
+      ...fresh,
+      dueAtMs: 50,
+      crashes: 2,
+      inboxSeq: 1,
+      historySeq: 4,
+      parent,
+      input: "2",
+    });
+    expect(runs[1]).toMatchObject({ ...fresh, output: "5", endedAtMs: 20 });
+    expect(runs[0]).toMatchObject({ ...fresh, ending: "failed", error: "{}" });
+    const untold = { beganSeq: null, beganAtMs: null, beat: null, beatAtMs: null };
+    const { attempts, checkpoints } = await store.loadMemory(3);
+    expect(attempts).toMatchObject([
+      { ...untold, key: "pay", state: "failed", seq: 2, dueAtMs: 14, error: '{"name":"E"}' },
+    ]);
+    expect(checkpoints).toMatchObject([{ key: "pay", seq: 3, value: '"paid"' }]);
+    const parked = await store.loadMemory(5);
+    expect(parked.attempts).toMatchObject([{ ...untold, key: "nap", state: "waiting", dueAtMs: 50 }]);
+    expect([parked.inbox.length, parked.lastSeq]).toEqual([1, 4]);
+    await store.close();
+  });
+
+  it("goes on with it: what crashed twice is on probation, what is due is claimed, ids are not given again", async () => {
+    const { path, store } = await openFirstFile();
+    const by = { workerId: 1, versionIds: [1], limit: 9, nowMs: 60 };
+    expect(await store.nextDue([1], 60)).toEqual({ runInMs: null, suspectInMs: 0 });
+    expect((await store.claimRuns({ ...by, suspects: true })).map(({ run }) => run.id)).toEqual(["parked"]);
+    const again = { versionId: 1, id: "done", input: "3", inputHash: null, actor: "x", seed: 1, parent: null };
+    const write = { kind: "insert_run", run: { ...again, timeoutMs: null }, claimFor: null, owner: null } as const;
+    const other = { ...write, run: { ...write.run, id: "new" } };
+    const answers = await store.flush([write, other], 60);
+    expect(answers).toMatchObject([
+      { kind: "exists", run: { rowId: 6 } },
+      { kind: "inserted", rowId: 8 },
+    ]);
+    await store.close();
+    const db = new DatabaseSync(path);
+    expect(db.prepare("PRAGMA foreign_key_check").all()).toEqual([]);
+    expect(db.prepare("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
+    db.close();
+  });
+});

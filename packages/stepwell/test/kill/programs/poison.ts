@@ -2,7 +2,7 @@
  * A worker process with twenty ordinary runs and one whose step kills it. Ends with 0 once the ordinary ones are
  * completed and the other is set aside; until then it dies each time that one is executed.
  *
- *     node --conditions=stepwell-source poison-child.ts FILE
+ *     node --conditions=stepwell-source poison.ts FILE
  */
 import { openEngine, workflow } from "stepwell";
 
