@@ -11,9 +11,11 @@ import type { Figures, Task, Workload } from "./job.ts";
 import { measureBare } from "./workloads/bare.ts";
 import { measureCheckout } from "./workloads/checkout.ts";
 import { measureFanout } from "./workloads/fanout.ts";
+import { measureGrowth } from "./workloads/growth.ts";
 import { measureLatency } from "./workloads/latency.ts";
 import { crashMidway, measureRecovery } from "./workloads/recovery.ts";
 import { measureSequential } from "./workloads/sequential.ts";
+import { measureSleepers } from "./workloads/sleepers.ts";
 
 const MEASURE: Readonly<Record<Workload, (task: Task) => Promise<Figures>>> = {
   bare: measureBare,
@@ -22,6 +24,8 @@ const MEASURE: Readonly<Record<Workload, (task: Task) => Promise<Figures>>> = {
   fanout: measureFanout,
   sequential: measureSequential,
   recovery: measureRecovery,
+  sleepers: measureSleepers,
+  growth: measureGrowth,
 };
 
 const task = JSON.parse(process.argv[2] ?? "null") as Task;

@@ -26,10 +26,11 @@ export type ParsedFlags =
 /** Told for --help, and after a complaint. At most 80 columns. */
 export const USAGE = `npm run bench -- [options]
 
-  --quick         shorter: all workloads within 40 s; else about 2 minutes
+  --quick         shorter and smaller: all within 50 s; else about 4 minutes
   --json          print JSON lines only; npm run --silent keeps npm quiet, too
   --only a,b@n    only a at every concurrency, and b at n alone; known are
-                  ${WORKLOADS.join(", ")}
+                  ${WORKLOADS.slice(0, 6).join(", ")},
+                  ${WORKLOADS.slice(6).join(", ")}
   --rounds n      take turns n times (1 to 99), then print the medians
   --save          also write bench/results/latest.jsonl and latest.svg
   --help          print this`;

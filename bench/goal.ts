@@ -8,7 +8,18 @@ import type { Workload } from "./job.ts";
 export type Goal = {
   readonly workload: Workload;
   readonly concurrency: number;
-  readonly figure: "runsPerSecond" | "bareRatio" | "p50Ms" | "recoveryMs" | "tenthRatio";
+  /** Of one size alone: so many steps per run, so many rows before. */
+  readonly stepsPerRun?: number;
+  readonly rowsBefore?: number;
+  readonly figure:
+    | "runsPerSecond"
+    | "bareRatio"
+    | "p50Ms"
+    | "recoveryMs"
+    | "tenthRatio"
+    | "sleepersMb"
+    | "growthRatio"
+    | "bytesPerStep";
   readonly least?: number;
   readonly most?: number;
 };
@@ -18,6 +29,13 @@ export const GOALS: readonly Goal[] = [
   { workload: "checkout", concurrency: 1, figure: "p50Ms", most: 2 },
   { workload: "checkout", concurrency: 512, figure: "runsPerSecond", least: 12_000 },
   { workload: "checkout", concurrency: 512, figure: "bareRatio", least: 0.35 },
-  { workload: "sequential", concurrency: 1, figure: "tenthRatio", most: 1.5 },
+  { workload: "fanout", concurrency: 1, stepsPerRun: 10_000, figure: "p50Ms", most: 300 },
+  { workload: "sequential", concurrency: 1, stepsPerRun: 5_000, figure: "tenthRatio", most: 1.5 },
+  { workload: "sequential", concurrency: 1, stepsPerRun: 10_000, figure: "tenthRatio", most: 1.2 },
   { workload: "recovery", concurrency: 1_000, figure: "recoveryMs", most: 2_000 },
+  { workload: "sleepers", concurrency: 100_000, figure: "runsPerSecond", least: 15_000 },
+  { workload: "sleepers", concurrency: 100_000, figure: "sleepersMb", most: 200 },
+  // A machine that is shared measures no finer than this.
+  { workload: "growth", concurrency: 64, rowsBefore: 5_000_000, figure: "growthRatio", most: 1.1 },
+  { workload: "growth", concurrency: 64, figure: "bytesPerStep", most: 400 },
 ];

@@ -11,7 +11,16 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** All workloads, in the order in which they are run; `bare` stands before what is compared with it. */
-export const WORKLOADS = ["bare", "checkout", "latency", "fanout", "sequential", "recovery"] as const;
+export const WORKLOADS = [
+  "bare",
+  "checkout",
+  "latency",
+  "fanout",
+  "sequential",
+  "recovery",
+  "sleepers",
+  "growth",
+] as const;
 
 /** Name of a workload, see bench/workloads/. */
 export type Workload = (typeof WORKLOADS)[number];
@@ -19,7 +28,10 @@ export type Workload = (typeof WORKLOADS)[number];
 /** What to measure, and for how long. */
 export type Job = {
   readonly workload: Workload;
-  /** Runs under way at once: clients in a closed loop, or for `recovery` the runs in flight at the kill. */
+  /**
+   * Runs under way at once: clients in a closed loop, for `recovery` the runs in flight at the kill, for `sleepers`
+   * those asleep at the end.
+   */
   readonly concurrency: number;
   readonly stepsPerRun: number;
   /** Runs are made for so long, or until `warmupRuns` have ended, before anything is counted. */
@@ -28,6 +40,8 @@ export type Job = {
   /** No run begins after so long, or after `measureRuns`. */
   readonly measureMs: number;
   readonly measureRuns: number;
+  /** `growth`: checkpoints that are in the file before anything is measured. */
+  readonly rowsBefore?: number;
 };
 
 /** What the child is told: the job, its part in it, and where. `crash` is the first life of `recovery`. */
@@ -61,6 +75,12 @@ export type Figures = {
   readonly takeoverMs: number | null;
   /** `recovery`: from the second process's start to the last run's completion. */
   readonly recoveryMs: number | null;
+  /** `sleepers`: resident memory with all of them asleep, above that of the engine without any. */
+  readonly sleepersMb: number | null;
+  /** `growth`: CPU time per step on the file that holds `rowsBefore` checkpoints, over that on an empty one. */
+  readonly growthRatio: number | null;
+  /** `growth`: growth of the file per step of 200 bytes, its run's own row and all indexes included. */
+  readonly bytesPerStep: number | null;
 };
 
 /** Printed by the first life of `recovery` when all its runs are in flight. */
@@ -68,6 +88,8 @@ export const READY = "ready";
 
 /** A child that takes longer than its time and this is stuck. */
 const GRACE_MS = 60_000;
+/** Far more than it takes to fill a file before the measurement. */
+const FILL_MS_PER_ROW = 0.05;
 
 /** Measure one job. @throws Error with the child's last words, when it fails or is stuck */
 export async function runJob(job: Job): Promise<Figures> {
@@ -97,7 +119,8 @@ async function runChild(task: Omit<Task, "spawnedAtMs">, killAt: string | null):
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     said.err += text;
   });
-  const timer = setTimeout(() => child.kill("SIGKILL"), task.warmupMs + task.measureMs + GRACE_MS);
+  const fillMs = (task.rowsBefore ?? 0) * FILL_MS_PER_ROW;
+  const timer = setTimeout(() => child.kill("SIGKILL"), task.warmupMs + task.measureMs + fillMs + GRACE_MS);
   const code = await ended(child);
   clearTimeout(timer);
   children.delete(child);

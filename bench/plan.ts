@@ -27,9 +27,25 @@ export function planJobs(quick: boolean): readonly Job[] {
   return [
     ...pairs,
     { workload: "latency", concurrency: 1, stepsPerRun: 1, ...times, ...counts },
-    { workload: "fanout", concurrency: 1, stepsPerRun: 1_000, ...times, ...counts },
-    { workload: "sequential", concurrency: 1, stepsPerRun: 5_000, ...times, ...counts, warmupRuns: 0 },
+    { workload: "fanout", concurrency: 1, stepsPerRun: quick ? 1_000 : 10_000, ...times, ...counts },
+    { workload: "sequential", concurrency: 1, stepsPerRun: quick ? 5_000 : 10_000, ...times, ...counts, warmupRuns: 0 },
     { workload: "recovery", concurrency: 1_000, stepsPerRun: 4, ...times, warmupRuns: 0, measureRuns: 1 },
+    {
+      workload: "sleepers",
+      concurrency: quick ? 10_000 : 100_000,
+      stepsPerRun: 1,
+      ...times,
+      warmupRuns: 0,
+      measureRuns: 1,
+    },
+    {
+      workload: "growth",
+      concurrency: 64,
+      stepsPerRun: 20,
+      ...times,
+      ...counts,
+      rowsBefore: quick ? 200_000 : 5_000_000,
+    },
   ];
 }
 

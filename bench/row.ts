@@ -1,7 +1,7 @@
 /**
  * Row: one line of the benchmark's output, and what is made of several.
  */
-import { GOALS } from "./goal.ts";
+import { type Goal, GOALS } from "./goal.ts";
 import type { Figures, Job, Workload } from "./job.ts";
 import type { Setting } from "./machine.ts";
 
@@ -37,6 +37,11 @@ export type Row = {
   readonly tenthRatio: number | null;
   readonly takeoverMs: number | null;
   readonly recoveryMs: number | null;
+  readonly sleepersMb: number | null;
+  readonly growthRatio: number | null;
+  readonly bytesPerStep: number | null;
+  /** `growth`: checkpoints that were in the file before. */
+  readonly rowsBefore: number | null;
   readonly goals: readonly Judged[];
 } & Setting;
 
@@ -65,6 +70,10 @@ export function toRow(job: Job, figures: Figures, round: number, context: Contex
     tenthRatio: roundedOrNull(figures.tenthRatio),
     takeoverMs: figures.takeoverMs,
     recoveryMs: figures.recoveryMs,
+    sleepersMb: roundedOrNull(figures.sleepersMb),
+    growthRatio: roundedOrNull(figures.growthRatio),
+    bytesPerStep: roundedOrNull(figures.bytesPerStep),
+    rowsBefore: job.rowsBefore ?? null,
     goals: [],
     ...context.setting,
   });
@@ -98,6 +107,9 @@ const FIGURES = [
   "tenthRatio",
   "takeoverMs",
   "recoveryMs",
+  "sleepersMb",
+  "growthRatio",
+  "bytesPerStep",
 ] as const satisfies readonly (keyof Row)[];
 
 /** Of the numbers; the mean of the two in the middle when their count is even. Null when there are none. */
@@ -109,7 +121,7 @@ function median(values: readonly (number | null)[]): number | null {
 }
 
 function judged(row: Row): Row {
-  const goals = GOALS.filter((goal) => goal.workload === row.workload && goal.concurrency === row.concurrency);
+  const goals = GOALS.filter((goal) => isGoalOf(goal, row));
   return {
     ...row,
     goals: goals.flatMap(({ figure, least, most }) => {
@@ -119,6 +131,16 @@ function judged(row: Row): Row {
       return [{ figure, ...(least === undefined ? {} : { least }), ...(most === undefined ? {} : { most }), met }];
     }),
   };
+}
+
+/** A goal that names a size is one for that size alone. */
+function isGoalOf({ workload, concurrency, stepsPerRun, rowsBefore }: Goal, row: Row): boolean {
+  return (
+    workload === row.workload &&
+    concurrency === row.concurrency &&
+    (stepsPerRun ?? row.stepsPerRun) === row.stepsPerRun &&
+    (rowsBefore ?? row.rowsBefore) === row.rowsBefore
+  );
 }
 
 /** Four significant digits, or all that stand before the point. */

@@ -12,7 +12,7 @@ type Column = {
 };
 
 const COLUMNS: readonly Column[] = [
-  { title: "conc.", width: 6, cell: (row) => whole(row.concurrency) },
+  { title: "conc.", width: 6, cell: (row) => compact(row.concurrency) },
   { title: "steps", width: 6, cell: (row) => whole(row.stepsPerRun) },
   { title: "runs/s", width: 8, cell: (row) => short(row.runsPerSecond) },
   { title: "steps/s", width: 8, cell: (row) => short(row.stepsPerSecond) },
@@ -61,9 +61,21 @@ function remarks(row: Row): readonly string[] {
   if (tenthRatio !== null) {
     return [`sequential: last tenth ${short(tenthRatio)} x first tenth of ${whole(row.stepsPerRun)} steps`];
   }
+  if (row.sleepersMb !== null) return [sleepersText(row, row.sleepersMb)];
+  if (row.growthRatio !== null) return [growthText(row, row.growthRatio)];
   if (recoveryMs === null) return [];
   const first = takeoverMs === null ? "" : `first step ${whole(takeoverMs)} ms, `;
   return [`recovery of ${whole(concurrency)} runs: ${first}all completed ${whole(recoveryMs)} ms after restart`];
+}
+
+function sleepersText({ concurrency, runsPerSecond }: Row, sleepersMb: number): string {
+  return `${whole(concurrency)} sleepers: ${short(sleepersMb)} MB above the empty engine, ${whole(runsPerSecond)} starts/s`;
+}
+
+/** Rows are said, because a quick run has fewer than the goal is about. */
+function growthText({ rowsBefore, bytesPerStep }: Row, growthRatio: number): string {
+  const old = whole(rowsBefore ?? 0);
+  return `growth: ${short(growthRatio)} x CPU per step at ${old} rows, ${short(bytesPerStep)} B per step`;
 }
 
 function goalTexts(row: Row, paint: Paint): readonly string[] {

@@ -8,12 +8,18 @@ import { checkParts, type Part, shellRunner } from "./parts.ts";
 import { TEST_REPORT } from "./test-report.ts";
 
 /** The longest first, two at a time. */
-const PARTS: readonly Part[] = [
+export const PARTS: readonly Part[] = [
   {
     name: "tests",
     script: "test",
     args: "--coverage --reporter=default --reporter=./scripts/test-report.ts",
     report: TEST_REPORT,
+  },
+  {
+    name: "tests in Bun",
+    script: "test:runtimes",
+    args: "bun --quick --report coverage/tests-bun.json",
+    report: "coverage/tests-bun.json",
   },
   { name: "build", script: "build:check" },
   { name: "types", script: "typecheck" },
@@ -24,9 +30,8 @@ const PARTS: readonly Part[] = [
   { name: "generated files", script: "generate:check" },
 ];
 
-const root = join(import.meta.dirname, "..");
-const ok = await checkParts(
-  { run: shellRunner(root), print: console.log, nowMs: () => performance.now(), width: 2 },
-  PARTS,
-);
-process.exitCode = ok ? 0 : 1;
+if (import.meta.main) {
+  const run = shellRunner(join(import.meta.dirname, ".."));
+  const ok = await checkParts({ run, print: console.log, nowMs: () => performance.now(), width: 2 }, PARTS);
+  process.exitCode = ok ? 0 : 1;
+}

@@ -3,6 +3,7 @@
  *
  *     ```ts            must compile: with imports as a module of its own, without as a fragment (document-scenery.ts)
  *     ```ts            whose first line is `// workflow.ts`, a file beside the document: quotes that file
+ *     ```ts signature  shows a declaration, and is only read (build-api.ts writes those)
  *     ```ts run        is run as well; the next ```text block is what it prints
  *     ```console       `$ node order.ts` runs the block whose first line is `// order.ts`; below it, what it prints
  *
@@ -53,7 +54,7 @@ export function stageDocuments(root: string, folder: string, documents: readonly
   writeFileSync(join(folder, "scenery.ts"), SCENERY);
   const staged = documents.flatMap((document) =>
     document.fences
-      .filter((fence) => fence.language === "ts" && quotedFile(root, document, fence) === null)
+      .filter((fence) => isCode(fence) && quotedFile(root, document, fence) === null)
       .map((fence) => stageBlock(folder, document, fence)),
   );
   return { root, folder, staged };
@@ -146,6 +147,10 @@ function stageBlock(folder: string, document: Document, fence: Fence): Staged {
   const text = fragment ? `${fragmentOpening("../scenery.ts")}\n${fence.text}\n}\n` : `${fence.text}\n`;
   writeFileSync(path, text, { flag: "wx" });
   return { document, fence, path, before: fragment ? 1 : 0 };
+}
+
+function isCode({ language, flags }: Fence): boolean {
+  return language === "ts" && !flags.includes("signature");
 }
 
 function folderOf(folder: string, { path }: Document): string {

@@ -10,7 +10,7 @@ export const SCENERY = `
 import type { Ctx, Engine, Handler, RunHandle, Signal, StepContext, Workflow } from "stepwell";
 
 type Item = { readonly id: string; readonly sku: string };
-type Order = { readonly id: string; readonly cents: number; readonly customerId: string; readonly items: readonly Item[] };
+type Order = { readonly id: string; readonly cents: number; readonly customerId: string; readonly items: readonly Item[]; readonly opensAt: Date };
 type Payment = { readonly id: string; readonly status: "paid" };
 type Parcel = { readonly id: string };
 type Keyed = { readonly idempotencyKey: string; readonly signal?: AbortSignal };
@@ -37,11 +37,14 @@ export declare const courier: {
   readonly recall: (parcelId: string) => Promise<void>;
 };
 export declare function pay(step: StepContext): Promise<Payment>;
+export declare function confirm(order: Order, call: { readonly signal: AbortSignal }): Promise<{ readonly card: string }>;
 export declare function ship(item: Item): Promise<Parcel>;
 export declare function mail(order: Order): Promise<void>;
 export declare function readAll(): Promise<readonly unknown[]>;
 export declare function writeTo(address: string): Promise<string>;
 export declare function somethingElse(): Promise<void>;
+export declare const rows: number;
+export declare function copy(row: number, call: { readonly signal: AbortSignal }): Promise<void>;
 export declare const url: string;
 export declare const row: { readonly id: number; readonly total: number };
 export declare class Invoice { constructor(from: unknown); readonly id: number; }

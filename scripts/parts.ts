@@ -1,5 +1,5 @@
 /**
- * Parts of the check: npm scripts run side by side, each told in one line, all counted in the last.
+ * Parts of a check: scripts run side by side, each told in one line, all counted in the last.
  *
  * A part counts as one that passed or failed; a part with a `report` counts the tests written there instead.
  */
@@ -12,7 +12,7 @@ import type { TestReport } from "./test-report.ts";
 /** One thing to check. */
 export type Part = {
   readonly name: string;
-  /** Name of the script in package.json. */
+  /** Name of the script in package.json; or, with a slash in it, a TypeScript file that Node runs. */
   readonly script: string;
   /** What to add to the script, as a shell would read it. */
   readonly args?: string;
@@ -35,7 +35,8 @@ export type Bench = {
 };
 
 /**
- * Run all parts, whatever fails, and print a line for each as it ends; below a failing one, all that it printed.
+ * Run all parts, whatever fails, and print a line for each as it ends, and below it the numbers of its report; below a
+ * failing one, all that it printed.
  * Then the tests that were skipped with their reasons, the parts that failed, and `N passed, N failed, N skipped`.
  *
  * @returns true when nothing failed
@@ -51,6 +52,7 @@ export async function checkParts(bench: Bench, parts: readonly Part[]): Promise<
       outcomes.set(part, outcome);
       const seconds = ((bench.nowMs() - startMs) / 1_000).toFixed(1).padStart(6);
       bench.print(`${verdict(outcome.ok)}  ${part.name.padEnd(nameWidth)} ${seconds} s${remark(outcome)}`);
+      for (const number of outcome.tests?.numbers ?? []) bench.print(`      ${number}`);
       if (!outcome.ok) bench.print(`\n${outcome.output.trimEnd()}\n`);
     }
   };
@@ -65,7 +67,7 @@ export async function checkParts(bench: Bench, parts: readonly Part[]): Promise<
 export function shellRunner(root: string): (part: Part) => Promise<Outcome> {
   const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Manifest;
   return async ({ script, args, report }) => {
-    const command = manifest.scripts[script];
+    const command = script.includes("/") ? `node ${script}` : manifest.scripts[script];
     if (command === undefined) return { ok: false, output: `package.json has no script "${script}"`, tests: null };
     const path = report === undefined ? null : join(root, report);
     if (path !== null) rmSync(path, { force: true });
@@ -123,5 +125,5 @@ function verdict(ok: boolean): string {
 }
 
 function remark({ tests }: Outcome): string {
-  return tests === null ? "" : `  ${tests.passed} tests passed`;
+  return tests === null ? "" : `  ${tests.passed} passed`;
 }

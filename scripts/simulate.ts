@@ -34,9 +34,11 @@ async function simulateMany(from: number, count: number): Promise<void> {
   const startedMs = performance.now();
   const byInvariant = new Map<string, number[]>();
   let executions = 0;
+  let totalMs = 0;
   for (let seed = from; seed < from + count; seed += 1) {
-    const { violations, stats } = await simulate(seed, shapes);
+    const { violations, stats, simulatedMs } = await simulate(seed, shapes);
     executions += stats.executions;
+    totalMs += simulatedMs;
     for (const id of new Set(violations.map(({ invariant }) => invariant))) {
       byInvariant.set(id, [...(byInvariant.get(id) ?? []), seed]);
     }
@@ -46,7 +48,10 @@ async function simulateMany(from: number, count: number): Promise<void> {
     }
   }
   const elapsedMs = performance.now() - startedMs;
-  console.log(`${count} seeds, ${executions} executions of steps, ${(elapsedMs / count).toFixed(1)} ms per seed`);
+  const hours = `${(totalMs / 3_600_000).toFixed(2)} simulated hours`;
+  console.log(
+    `${count} seeds, ${executions} executions of steps, ${hours}, ${(elapsedMs / count).toFixed(1)} ms per seed`,
+  );
   for (const [id, seeds] of byInvariant) console.log(`${id}: ${seeds.length} seeds: ${seeds.slice(0, 20).join(" ")}`);
   process.exitCode = byInvariant.size === 0 ? 0 : 1;
 }

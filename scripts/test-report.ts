@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Reporter, TestCase } from "vitest/node";
 
-/** Where the report goes, from the root of the repository. */
+/** Where the report goes, from the root of the repository; STEPWELL_TEST_REPORT names another file. */
 export const TEST_REPORT = "coverage/tests.json";
 
 /** Tests counted. A file that could not be run, or an error that no test caught, counts as one that failed. */
@@ -11,6 +11,8 @@ export type TestReport = {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: readonly { readonly name: string; readonly why: string }[];
+  /** Lines to be told with the part's own, also when it passes. */
+  readonly numbers?: readonly string[];
 };
 
 /** The reporter, for `vitest --reporter`. */
@@ -27,8 +29,9 @@ export default function testReport(): Reporter {
           why: reason(test),
         })),
       };
-      mkdirSync(dirname(TEST_REPORT), { recursive: true });
-      writeFileSync(TEST_REPORT, JSON.stringify(report));
+      const path = process.env["STEPWELL_TEST_REPORT"] ?? TEST_REPORT;
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, JSON.stringify(report));
     },
   };
 }

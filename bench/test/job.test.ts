@@ -15,15 +15,25 @@ import { measureBare } from "../workloads/bare.ts";
 import { measureCheckout } from "../workloads/checkout.ts";
 import { aRow } from "./a-row.ts";
 
-const STEPS_PER_RUN = { bare: 5, checkout: 5, latency: 1, fanout: 30, sequential: 20, recovery: 4 } as const;
+const STEPS_PER_RUN = {
+  bare: 5,
+  checkout: 5,
+  latency: 1,
+  fanout: 30,
+  sequential: 20,
+  recovery: 4,
+  sleepers: 1,
+  growth: 5,
+} as const;
 const TINY: readonly Job[] = WORKLOADS.map((workload) => ({
   workload,
-  concurrency: workload === "recovery" ? 20 : 4,
+  concurrency: workload === "recovery" || workload === "sleepers" ? 20 : 4,
   stepsPerRun: STEPS_PER_RUN[workload],
   warmupMs: 5_000,
   warmupRuns: 1,
   measureMs: 5_000,
   measureRuns: 6,
+  ...(workload === "growth" ? { rowsBefore: 1_000 } : {}),
 }));
 
 let folder = "";
@@ -105,7 +115,9 @@ function checkRow(row: Row): void {
   expect(row.rowsPerRun, what).toBe(1 + row.stepsPerRun + (row.workload === "recovery" ? 1 : 0));
   expect(row.stepsPerSecond / row.runsPerSecond / row.stepsPerRun, what).toBeCloseTo(1, 1);
   const { p50Ms, p99Ms, bareRatio, tenthRatio, takeoverMs, recoveryMs } = row;
-  const filled = Object.entries({ p50Ms, p99Ms, bareRatio, tenthRatio, takeoverMs, recoveryMs });
+  const { sleepersMb, growthRatio, bytesPerStep, rowsBefore } = row;
+  const told = { p50Ms, p99Ms, bareRatio, tenthRatio, takeoverMs, recoveryMs };
+  const filled = Object.entries({ ...told, sleepersMb, growthRatio, bytesPerStep, rowsBefore });
   expect(
     filled.filter(([, value]) => value !== null).map(([name]) => name),
     what,
@@ -122,6 +134,8 @@ const FILLED: Readonly<Record<Row["workload"], readonly string[]>> = {
   fanout: ["p50Ms", "p99Ms"],
   sequential: ["p50Ms", "p99Ms", "tenthRatio"],
   recovery: ["takeoverMs", "recoveryMs"],
+  sleepers: ["p50Ms", "p99Ms", "sleepersMb"],
+  growth: ["p50Ms", "p99Ms", "growthRatio", "bytesPerStep", "rowsBefore"],
 };
 
 /** How many runs and steps look alike, without what is each one's own: ids, moments, dice, durations. */

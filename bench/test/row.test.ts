@@ -27,6 +27,9 @@ const FIGURES: Figures = {
   tenthRatio: null,
   takeoverMs: null,
   recoveryMs: null,
+  sleepersMb: null,
+  growthRatio: null,
+  bytesPerStep: null,
 };
 
 const { machine, fdatasyncPerSecond, versions, settings } = aRow();
@@ -56,6 +59,25 @@ describe("toRow", () => {
       least: 0.35,
       met: false,
     });
+  });
+});
+
+describe("a goal of one size", () => {
+  it.each([
+    [{ workload: "fanout", stepsPerRun: 10_000 }, [{ figure: "p50Ms", most: 300, met: true }]],
+    [{ workload: "fanout", stepsPerRun: 1_000 }, []],
+    [
+      { workload: "growth", concurrency: 64, rowsBefore: 5_000_000 },
+      [
+        { figure: "growthRatio", most: 1.1, met: false },
+        { figure: "bytesPerStep", most: 400, met: true },
+      ],
+    ],
+    [{ workload: "growth", concurrency: 64, rowsBefore: 200_000 }, [{ figure: "bytesPerStep", most: 400, met: true }]],
+  ] as const)("counts for %j alone", (fields, goals) => {
+    const job = { ...JOB, concurrency: 1, ...fields };
+    const figures = { ...FIGURES, growthRatio: 1.2, bytesPerStep: 330 };
+    expect(toRow(job, figures, 1, { earlier: [], setting }).goals).toEqual(goals);
   });
 });
 
@@ -99,6 +121,8 @@ describe("the table", () => {
       recoveryMs: 402,
       bareRatio: null,
     }),
+    aRow({ workload: "sleepers", concurrency: 100_000, runsPerSecond: 123_456, sleepersMb: 123.4, bareRatio: null }),
+    aRow({ workload: "growth", rowsBefore: 5_000_000, growthRatio: 1.01, bytesPerStep: 329.4, bareRatio: null }),
   ];
 
   it("keeps within 80 columns, under its headings", () => {
@@ -132,6 +156,8 @@ describe("the table", () => {
       "checkout at 512: 0.5 x bare",
       "sequential: last tenth 1.02 x first tenth of 5,000 steps",
       "recovery of 1,000 runs: first step 310 ms, all completed 402 ms after restart",
+      "100,000 sleepers: 123 MB above the empty engine, 123,456 starts/s",
+      "growth: 1.01 x CPU per step at 5,000,000 rows, 329 B per step",
       "goal met    checkout at 512: runsPerSecond 15,123 (>= 12,000)",
     ]);
   });

@@ -42,6 +42,9 @@ export async function measure(task: Task, subject: Subject): Promise<Measured> {
     tenthRatio: null,
     takeoverMs: null,
     recoveryMs: null,
+    sleepersMb: null,
+    growthRatio: null,
+    bytesPerStep: null,
   };
 }
 
@@ -72,7 +75,12 @@ export function perRun(path: string, emptyBytes: number): Pick<Figures, "bytesPe
   return { bytesPerRun: (bytes - emptyBytes) / runs, rowsPerRun: rows / runs };
 }
 
-async function closedLoop(clients: number, limit: Limit, one: () => Promise<unknown>): Promise<readonly number[]> {
+/** Clients of which each does one thing after another until the limit; how long each took, in milliseconds. */
+export async function closedLoop(
+  clients: number,
+  limit: Limit,
+  one: () => Promise<unknown>,
+): Promise<readonly number[]> {
   const latencies: number[] = [];
   let begun = 0;
   const client = async (): Promise<void> => {
@@ -93,6 +101,6 @@ function limitOf(durationMs: number, runsMax: number): Limit {
 }
 
 /** The smallest value that `fraction` of all do not exceed. */
-function percentile(sorted: Float64Array, fraction: number): number | null {
+export function percentile(sorted: Float64Array, fraction: number): number | null {
   return sorted[Math.ceil(sorted.length * fraction) - 1] ?? null;
 }

@@ -53,6 +53,9 @@ export async function measureRecovery(task: Task): Promise<Figures> {
     tenthRatio: null,
     takeoverMs,
     recoveryMs,
+    sleepersMb: null,
+    growthRatio: null,
+    bytesPerStep: null,
     ...perRun(task.path, 0),
   };
 }
@@ -69,11 +72,12 @@ function journeyOf(gate: () => Promise<string>): Workflow<number, string> {
 
 /** @throws Error when a run has ended otherwise than completed */
 async function anyUnfinished(engine: Engine): Promise<boolean> {
-  const [other] = await engine.list({
+  const { runs } = await engine.list({
     workflow: NAME,
     state: ["pending", "running", "waiting", "paused", "failed", "quarantined"],
     limit: 1,
   });
+  const [other] = runs;
   if (other === undefined) return false;
   if (other.state === "pending" || other.state === "running" || other.state === "waiting") return true;
   throw new Error(`run ${other.id} is ${other.state}: ${String(other.error)}`);

@@ -103,7 +103,7 @@ async function readEnd(engine: Engine, run: RunHandle): Promise<Ended> {
   const outcome = await Promise.race([run.outcome(), failLater(run)]);
   const error = outcome.state === "completed" ? "" : describeError(outcome.error).code;
   const history = await run.history();
-  return { state: outcome.state, error, history, runs: (await engine.list()).length };
+  return { state: outcome.state, error, history, runs: (await engine.list()).runs.length };
 }
 
 async function failLater(run: RunHandle): Promise<never> {

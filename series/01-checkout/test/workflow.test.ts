@@ -46,7 +46,7 @@ describe("a checkout", () => {
     const order = sampleOrder();
     const spoilt = { ...order, payment_info: { ...order.payment_info, amount: 124.76 } };
     await expect(engine.start(checkout, spoilt, { id: "order:1" })).rejects.toMatchObject({ code: "INPUT_INVALID" });
-    expect(await engine.list()).toEqual([]);
+    expect(await engine.list()).toEqual({ runs: [], cursor: null });
     expect(listCalls(world)).toEqual([]);
   });
 

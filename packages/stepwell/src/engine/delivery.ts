@@ -39,6 +39,7 @@ function pump(deps: Deps, exec: Execution): void {
   if (isGone(exec)) return;
   if (!exec.deliveriesSorted) exec.deliveries.sort((a, b) => a.seq - b.seq);
   exec.deliveriesSorted = true;
+  exec.moves += 1;
   exec.deliveries.shift()?.settle();
   if (exec.deliveries.length === 0) return quieten(deps, exec);
   exec.pumping = true;

@@ -5,20 +5,13 @@ import { parseDuration, type Duration } from "../model/duration.ts";
 import { StepwellError } from "../model/errors.ts";
 import { parseWorkflowName } from "../model/identity.ts";
 import { checkKeys } from "../model/options.ts";
-import type { RunState } from "../model/run.ts";
 import type { Store } from "../store/store.ts";
 import { openCommitter } from "./commit.ts";
 import type { Deps, WorkerDoor } from "./deps.ts";
 import { openElsewhere } from "./elsewhere.ts";
-import {
-  type ActorOption,
-  openHandle,
-  type RunHandle,
-  type RunStatus,
-  type SignalOptions,
-  toStatus,
-} from "./handle.ts";
+import { type ActorOption, type DecodedEvent, openHandle, type RunHandle, type SignalOptions } from "./handle.ts";
 import type { Host, Place } from "./host.ts";
+import { type ListFilter, listRuns, type RunList } from "./list.ts";
 import { openRegistry } from "./registry.ts";
 import { type EngineOptions, toConcurrency, toSettings, type WorkOptions } from "./settings.ts";
 import type { Signal } from "./signal.ts";
@@ -58,12 +51,13 @@ export type Engine = {
     <Raw, Output>(workflow: Workflow<Raw, Output>, id: string): Promise<RunHandle<Output>>;
     (workflow: string, id: string): Promise<RunHandle>;
   };
-  /** Runs, newest first; at most `limit` (default 100, 1,000 at most). */
-  readonly list: (filter?: {
-    readonly workflow?: string;
-    readonly state?: RunState | readonly RunState[];
-    readonly limit?: number;
-  }) => Promise<readonly RunStatus[]>;
+  /**
+   * A page of runs, newest first; `cursor` leads to the next. @throws StepwellError OPTION_UNKNOWN, OPTION_INVALID,
+   * WORKFLOW_INVALID, ATTRIBUTE_INVALID
+   */
+  readonly list: (filter?: ListFilter) => Promise<RunList>;
+  /** Short for `(await get(workflow, id)).history()`. @throws StepwellError RUN_NOT_FOUND */
+  readonly history: (workflow: Workflow<never, unknown> | string, id: string) => Promise<readonly DecodedEvent[]>;
   /** Short for `(await get(workflow, id)).signal(…)`. */
   readonly signal: <Raw>(
     workflow: Workflow<never, unknown> | string,
@@ -149,6 +143,7 @@ function engineCalls(deps: Deps, seat: Seat): Engine {
       (await startRun(deps, workflow, input, start)).result(),
     get,
     list: (filter = {}) => listRuns(deps, filter),
+    history: (workflow, id) => handleOf(workflow, id).history(),
     signal: ((workflow: Workflow, id: string, ...rest: Parameters<RunHandle["signal"]>) =>
       handleOf(workflow, id).signal(...rest)) as Engine["signal"],
     cancel: (workflow, id, options) => handleOf(workflow, id).cancel(options),
@@ -185,18 +180,6 @@ function registered(deps: Deps, name: string): Workflow {
   const workflow = deps.registry.findNewest(namespace, short);
   if (workflow === null) throw new StepwellError("WORKFLOW_NOT_REGISTERED", `"${name}" is not registered here.`);
   return workflow;
-}
-
-async function listRuns(deps: Deps, filter: NonNullable<Parameters<Engine["list"]>[0]>): Promise<readonly RunStatus[]> {
-  checkKeys("filter of list", filter, ["workflow", "state", "limit"]);
-  const states = typeof filter.state === "string" ? [filter.state] : filter.state;
-  const limit = Math.min(Math.max(1, filter.limit ?? 100), 1_000);
-  const { runs } = await deps.store.listRuns({
-    ...(filter.workflow === undefined ? {} : nameOf(filter.workflow)),
-    ...(states === undefined ? {} : { states }),
-    limit,
-  });
-  return runs.map(toStatus);
 }
 
 async function startWorking(deps: Deps, seat: Seat, options: WorkOptions, close: () => Promise<void>): Promise<void> {

@@ -115,6 +115,8 @@ export type Execution = {
   readonly abandoned: RunningStep[];
   /** Writes submitted and not answered. */
   unanswered: number;
+  /** Counts what `seq` does not: see stuck.ts. */
+  moves: number;
   /** Received, not consumed, by number. */
   inbox: InboxItem[];
   inboxSeen: number;
@@ -199,6 +201,7 @@ export function newExecution(
     stepping: new Set(),
     abandoned: [],
     unanswered: 0,
+    moves: 0,
     inbox: memory === null ? [] : [...memory.inbox],
     inboxSeen: Math.max(run.inboxSeq, memory?.inboxSeq ?? 0),
     cancel: null,

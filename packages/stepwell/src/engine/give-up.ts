@@ -34,7 +34,8 @@ export function giveUpUnbegun(deps: Deps, exec: Execution, key: string, reason: 
   const { outcome, text: value, durationMs } = cancelled(reason);
   const seq = nextSeq(exec, null);
   const checkpoint = { key, kind: "step", outcome, value, seq, attempt, durationMs, compensable: false } as const;
-  const write = { kind: "checkpoint", owner: exec.owner, checkpoint, consumes: null, clearsCrashes: false } as const;
+  const clearsCrashes = exec.run.crashes > 0;
+  const write = { kind: "checkpoint", owner: exec.owner, checkpoint, consumes: null, clearsCrashes } as const;
   saveCheckpoint(deps, exec, write, () => {});
 }
 

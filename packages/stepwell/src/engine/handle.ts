@@ -35,24 +35,34 @@ export type LongStep = {
 
 /** A run as shown to people; payloads decoded. */
 export type RunStatus = {
+  /** Unique among the runs of its workflow. */
   readonly id: string;
+  /** `namespace/name`. */
   readonly workflow: string;
+  /** With which it was started. */
   readonly version: string;
   readonly state: RunState;
+  /** Who started it. */
   readonly actor: string;
+  /** After the schema. */
   readonly input: unknown;
+  /** What its body returned; undefined until it has. */
   readonly output: unknown;
+  /** What ended it, makes it undo its steps, or set it aside. */
   readonly error: Error | null;
   /** What a parked run waits for. */
   readonly waitingFor: readonly Wait[];
+  /** The last value of `ctx.progress`; undefined when there was none. */
   readonly progress: unknown;
   /** What it can be found by: `ctx.set`. */
   readonly attributes: Attributes;
+  /** By the store's clock, as all moments here. */
   readonly createdAtMs: number;
+  /** Null until it has ended. */
   readonly endedAtMs: number | null;
   /** When its time is up; null: never. */
   readonly deadlineAtMs: number | null;
-  /** Takeovers from dead workers so far. */
+  /** Takeovers from dead workers since its last checkpoint. */
   readonly crashes: number;
 };
 
@@ -68,6 +78,7 @@ export type ActorOption = { readonly actor?: string };
 
 /** One run. All methods ask the store afresh. */
 export type RunHandle<Output = unknown> = {
+  /** Unique among the runs of its workflow. */
   readonly id: string;
   /** `namespace/name`. */
   readonly workflow: string;
@@ -75,8 +86,9 @@ export type RunHandle<Output = unknown> = {
   readonly result: () => Promise<Output>;
   /** Wait for the end and tell how it was. */
   readonly outcome: () => Promise<RunOutcome<Output>>;
-  /** @throws StepwellError RUN_NOT_FOUND */
+  /** How it stands. @throws StepwellError RUN_NOT_FOUND */
   readonly status: () => Promise<RunStatus & { readonly longSteps: readonly LongStep[] }>;
+  /** All that happened to it, oldest first; signals that it has not taken yet come last. */
   readonly history: () => Promise<readonly DecodedEvent[]>;
   /** Leave a message. Resolves when it is durable. `id` makes sending it again harmless. */
   readonly signal: <Raw>(
@@ -88,7 +100,10 @@ export type RunHandle<Output = unknown> = {
 };
 
 /** Options of a signal. */
-export type SignalOptions = ActorOption & { readonly id?: string };
+export type SignalOptions = ActorOption & {
+  /** Sent twice under one id, a signal arrives once. Default: a fresh one. */
+  readonly id?: string;
+};
 
 /** @param rowId known when this process has just started the run; null: looked up when needed */
 export function openHandle<Output>(deps: Deps, ref: RunRef, rowId: number | null): RunHandle<Output> {

@@ -22,6 +22,7 @@ export type StepContext = {
   readonly attempt: number;
   /** Key of the step within its run. */
   readonly step: string;
+  /** Unique among the runs of its workflow. */
   readonly runId: string;
   /** `namespace/name` of the run. */
   readonly workflow: string;
@@ -52,11 +53,13 @@ export type Handler<Raw = unknown, Output = unknown> = {
 
 /** Options of {@link handler}. */
 export type HandlerOptions<S extends StandardSchemaV1> = {
+  /** Checks the input before each attempt; the work gets what it makes of it. */
   readonly input: S;
   /** Checked on the result; a result that does not fit fails the step for good. */
   readonly output?: StandardSchemaV1;
   /** Total attempts including the first; short for `retry: { attempts }`. */
   readonly attempts?: number;
+  /** Laid over the defaults of a step. */
   readonly retry?: RetryOptions;
   /** Per attempt. */
   readonly timeout?: Duration;

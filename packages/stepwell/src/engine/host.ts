@@ -154,7 +154,7 @@ function readLink(path: string): string | null {
 /**
  * Node ends the process for an error that nobody handles. One that began in the code of a step or a body is the run's,
  * not the process's: it is reported and swallowed. Any other keeps Node's behaviour: with no other listener, print and
- * exit with code 1.
+ * exit with code 1. Bun 1.4 runs the listener of a rejection outside of the promise's async context: there it is nobody's.
  */
 function catchStrays(
   currentPlace: () => Place | undefined,

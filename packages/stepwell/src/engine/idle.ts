@@ -125,6 +125,8 @@ async function park(deps: Deps, exec: Execution): Promise<void> {
 }
 
 async function stayAwake(deps: Deps, exec: Execution): Promise<void> {
+  // A cancel that came while the park was under way waits for this answer.
+  quieten(deps, exec);
   await readInbox(deps, exec);
   if (exec.phase !== "parking") return;
   exec.phase = "running";

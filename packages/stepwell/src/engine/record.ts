@@ -31,7 +31,7 @@ export function saveCheckpoint(
   exec.unanswered += 1;
   deps.committer.submit(write, (result) => {
     if (!isStored(deps, exec, result)) return;
-    if (exec.run.crashes > 0) prove(deps, exec);
+    if (write.clearsCrashes) prove(deps, exec);
     deliverFresh(deps, exec, write.checkpoint.seq, settle);
   });
 }
@@ -102,6 +102,7 @@ export function saveTransition(
 /** Submit a write of this execution; `stored` hears only of success. */
 export function submit(deps: Deps, exec: Execution, write: Write, stored: (result: WriteResult) => void): void {
   exec.unanswered += 1;
+  exec.moves += 1;
   deps.committer.submit(write, (result) => {
     if (isStored(deps, exec, result)) stored(result);
   });

@@ -18,6 +18,8 @@ export type Registry = {
   readonly versionIdOf: (identity: Identity) => number | Promise<number>;
   /** Rows of all versions that this engine may execute, as of the last refresh. */
   readonly claimable: () => readonly number[];
+  /** The shortest `stuckAfter` that a workflow has of its own; Infinity: none has one. */
+  readonly shortestStuckMs: () => number;
   /** Look for versions that other processes have brought. */
   readonly refresh: () => Promise<void>;
 };
@@ -54,6 +56,7 @@ export function openRegistry(store: Store, workflows: readonly Workflow[]): Regi
     findNewest: (namespace, name) => byName.get(nameKey({ namespace, name }))?.[0] ?? null,
     versionIdOf: (identity) => versionIds.get(identityText(identity)) ?? ensure(identity),
     claimable: () => claimable,
+    shortestStuckMs: () => Math.min(...workflows.map((workflow) => workflow.stuckAfterMs ?? Infinity)),
     refresh,
   };
 }

@@ -1,11 +1,13 @@
 /**
  * Settings: what an engine may be told, checked once at the door with every fault named, then frozen.
  */
+import { showValue } from "../model/plain.ts";
 import { type Duration, parseDuration } from "../model/duration.ts";
 import { StepwellError } from "../model/errors.ts";
 import { type Limits, LIMITS_DEFAULT } from "../model/json.ts";
 import { checkKeys } from "../model/options.ts";
 import type { Host } from "./host.ts";
+import { toStuckAfter } from "./stuck-after.ts";
 import type { Workflow } from "./workflow.ts";
 
 /** How a worker works. */
@@ -32,6 +34,11 @@ export type EngineOptions = {
   readonly lingerMax?: number;
   /** How long the end of a run, or a drain, waits for step code that is still running. Default 10 s. */
   readonly grace?: Duration;
+  /**
+   * A run that has not moved for so long, nor for the timeout of a step it executes, is reported in its history and the
+   * log; so are versions whose runs are due and not executed. Default 5 m; false: nothing is looked for.
+   */
+  readonly stuckAfter?: Duration | false;
   /** Payload limits, and `eventsMax`: events in the history of one run, 100,000 by default. */
   readonly limits?: Partial<Limits & { readonly eventsMax: number }>;
   /** Gets every `ctx.log` and what the engine has to report. Nothing is printed otherwise. */
@@ -52,6 +59,8 @@ export type Settings = {
   readonly lingerMax: number;
   /** How long the end of a run, or a drain, waits for step code that is still running. */
   readonly graceMs: number;
+  /** A run that has not moved for so long is reported; null: none is, unless its workflow says so. */
+  readonly stuckAfterMs: number | null;
   readonly limits: Limits;
   /** Events that the history of one run may have when a call begins. */
   readonly eventsMax: number;
@@ -85,6 +94,7 @@ export function toSettings(host: Host, options: EngineOptions): Settings {
     hotWaitMs: parseDuration(options.hotWait ?? "1s", "hotWait"),
     lingerMax: whole("lingerMax", options.lingerMax ?? 1_000, 0),
     graceMs: parseDuration(options.grace ?? "10s", "grace"),
+    stuckAfterMs: toStuckAfter(options.stuckAfter ?? "5m", "stuckAfter"),
     limits: {
       bytesMax: whole("limits.bytesMax", limits.bytesMax, 1),
       depthMax: whole("limits.depthMax", limits.depthMax, 1, DEPTH_MAX),
@@ -103,10 +113,22 @@ export function toConcurrency(work: WorkOptions): number {
 /** Values nested deeper would exhaust the stack of the walk that copies them. */
 const DEPTH_MAX = 1_000;
 
-const OPTIONS = ["store", "workflows", "work", "actor", "lease", "hotWait", "lingerMax", "grace", "limits", "log"];
+const OPTIONS = [
+  "store",
+  "workflows",
+  "work",
+  "actor",
+  "lease",
+  "hotWait",
+  "lingerMax",
+  "grace",
+  "stuckAfter",
+  "limits",
+  "log",
+];
 
 function whole(where: string, value: number, min: number, max: number = Number.MAX_SAFE_INTEGER): number {
   if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
   const range = max === Number.MAX_SAFE_INTEGER ? `from ${min} up` : `from ${min} to ${max}`;
-  throw new StepwellError("OPTION_INVALID", `${where} must be a whole number ${range}, got ${String(value)}.`);
+  throw new StepwellError("OPTION_INVALID", `${where} must be a whole number ${range}, got ${showValue(value)}.`);
 }

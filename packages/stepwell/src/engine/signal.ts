@@ -9,8 +9,9 @@ export type Signal<Raw = unknown, Value = unknown> = {
   readonly kind: "signal";
   readonly name: string;
   readonly payload: StandardSchemaV1 | undefined;
-  /** Carry the types for inference; never called. */
+  /** Carries `Raw` for inference; never called. */
   readonly accepts?: (raw: Raw) => void;
+  /** Carries `Value` for inference; never called. */
   readonly yields?: () => Value;
 };
 

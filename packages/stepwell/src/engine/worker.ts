@@ -16,6 +16,7 @@ import { openLease, type Lease } from "./lease.ts";
 import { openNotice } from "./notice.ts";
 import { leaseLost } from "./record.ts";
 import { vacate } from "./probation.ts";
+import { watchStuck } from "./stuck.ts";
 import { freeSlots, isEmpty, newSlots, type Slots } from "./slots.ts";
 
 /** A running worker. */
@@ -50,6 +51,7 @@ export async function openWorker(deps: Deps): Promise<Worker> {
     throw error;
   }
   const unwatch = deps.store.watch(look);
+  const unscan = watchStuck(deps, slots);
   opened = true;
   nudge();
   return {
@@ -72,6 +74,7 @@ export async function openWorker(deps: Deps): Promise<Worker> {
     stop: async () => {
       lease.stop();
       unwatch();
+      unscan();
       slots.cancelPoll();
       slots.cancelWatch();
       await leaveRegistry(deps, lease.workerId());

@@ -14,6 +14,7 @@ import type { Identity } from "../model/run.ts";
 import type { ChildChain, NamedChain, StepChain } from "./chain.ts";
 import type { Handler, StepContext } from "./handler.ts";
 import type { StepDefaults } from "./scope.ts";
+import { toStuckAfter } from "./stuck-after.ts";
 import type { Signal } from "./signal.ts";
 
 /** What a wait for a signal gives: the payload, or the stored fact that none came in time. */
@@ -27,8 +28,11 @@ export type MapOptions<I> = {
   readonly key?: (item: I) => string | number;
   /** Items under way at once; all by default. */
   readonly concurrency?: number;
+  /** Of each item's step, the first included; short for `retry: { attempts }`. */
   readonly attempts?: number;
+  /** Laid over the defaults of a step. */
   readonly retry?: RetryOptions;
+  /** Per attempt of an item. */
   readonly timeout?: Duration;
 };
 
@@ -42,6 +46,7 @@ export type RaceOutcome<V> = {
 
 /** What a body may call. Every call with a name is durable: it happens once, and replays give its outcome. */
 export type Ctx<Input = unknown> = {
+  /** Unique among the runs of its workflow. */
   readonly runId: string;
   /** Identity of the executing definition; a run keeps its major version. */
   readonly workflow: Identity;
@@ -166,6 +171,8 @@ export type Workflow<Raw = never, Output = unknown> = Identity & {
   readonly input: StandardSchemaV1 | undefined;
   /** How long a run may take as a whole; null: for ever. */
   readonly timeoutMs: number | null;
+  /** After how long without a move a run is reported; Infinity: never; null: as the engine says. */
+  readonly stuckAfterMs: number | null;
   /** Takes the decoded input, after the schema. */
   readonly body: (ctx: Ctx<never>, input: never) => Promise<Output>;
   /** Carries `Raw` for inference; never called. */
@@ -178,6 +185,7 @@ export type WorkflowOptions = {
    * Semantic version. Runs pin their major; any registered version of that major that is not older may continue them.
    */
   readonly version: string;
+  /** For people. */
   readonly description?: string;
   /**
    * How long a run may take as a whole, from its start: parked, waiting for a worker and replaying count. When it is
@@ -185,6 +193,8 @@ export type WorkflowOptions = {
    * undone, which has no deadline. Without it a run may take for ever.
    */
   readonly timeout?: Duration;
+  /** Report a run that has not moved for so long; instead of what the engine says. False: never report one. */
+  readonly stuckAfter?: Duration | false;
 };
 
 /**
@@ -212,7 +222,7 @@ export function workflow(
 ): Workflow {
   const where = `workflow "${name}"`;
   const identity = parseWorkflowName(name, where);
-  checkKeys(where, options, ["version", "description", "input", "timeout"]);
+  checkKeys(where, options, ["version", "description", "input", "timeout", "stuckAfter"]);
   parseVersion(options.version);
   if (typeof body !== "function") throw new StepwellError("WORKFLOW_INVALID", `${where} has no body function.`);
   return Object.freeze({
@@ -222,6 +232,11 @@ export function workflow(
     description: options.description,
     input: options.input,
     timeoutMs: options.timeout === undefined ? null : parseDuration(options.timeout, `timeout of ${where}`),
+    stuckAfterMs: options.stuckAfter === undefined ? null : stuckMs(options.stuckAfter, `stuckAfter of ${where}`),
     body,
   } as const);
+}
+
+function stuckMs(stuckAfter: Duration | false, where: string): number {
+  return toStuckAfter(stuckAfter, where) ?? Infinity;
 }

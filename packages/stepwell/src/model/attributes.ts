@@ -11,6 +11,9 @@ export const ATTRIBUTES_MAX = 32;
 /** Longest text, in UTF-16 code units. */
 export const ATTRIBUTE_LENGTH_MAX = 256;
 
+/** Where most attributes come from. */
+const SET = "ctx.set";
+
 const NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/;
 
 /** What `ctx.set` takes: null removes a name. */
@@ -33,15 +36,34 @@ export function changeAttributes(attributes: Attributes, changes: AttributeChang
   return Object.fromEntries(kept) as Attributes;
 }
 
-function checkEntry(name: string, value: unknown): void {
-  if (!NAME.test(name)) throw invalid(`${JSON.stringify(name.slice(0, 80))} is no name of an attribute`);
-  if (value === null || typeof value === "boolean" || Number.isFinite(value)) return;
-  if (typeof value !== "string") throw invalid(`"${name}" is neither a text, a finite number, true, false nor null`);
-  if (!value.isWellFormed()) throw invalid(`the text of "${name}" holds half a character (a lone surrogate)`);
-  if (value.length <= ATTRIBUTE_LENGTH_MAX) return;
-  throw invalid(`the text of "${name}" has ${value.length} characters of at most ${ATTRIBUTE_LENGTH_MAX}`);
+/**
+ * What a search asks for: each value as JSON, which is how a store keeps it.
+ *
+ * @param where names the place in the error
+ * @throws ATTRIBUTE_INVALID for a name or value that no run can have
+ */
+export function attributeTexts(where: string, wanted: Attributes): { readonly [name: string]: string } {
+  if (typeof wanted !== "object" || wanted === null || Array.isArray(wanted)) {
+    throw invalid("the attributes must be an object of names and values", where);
+  }
+  const entries = Object.entries(wanted);
+  for (const [name, value] of entries) {
+    checkEntry(name, value, where);
+    if (value === null) throw invalid(`"${name}" is null, which no run has`, where);
+  }
+  return Object.fromEntries(entries.map(([name, value]) => [name, JSON.stringify(value)]));
 }
 
-function invalid(what: string): StepwellError {
-  return new StepwellError("ATTRIBUTE_INVALID", `ctx.set: ${what}`);
+function checkEntry(name: string, value: unknown, where: string = SET): void {
+  if (!NAME.test(name)) throw invalid(`${JSON.stringify(name.slice(0, 80))} is no name of an attribute`, where);
+  if (value === null || typeof value === "boolean" || Number.isFinite(value)) return;
+  if (typeof value !== "string")
+    throw invalid(`"${name}" is neither a text, a finite number, true, false nor null`, where);
+  if (!value.isWellFormed()) throw invalid(`the text of "${name}" holds half a character (a lone surrogate)`, where);
+  if (value.length <= ATTRIBUTE_LENGTH_MAX) return;
+  throw invalid(`the text of "${name}" has ${value.length} characters of at most ${ATTRIBUTE_LENGTH_MAX}`, where);
+}
+
+function invalid(what: string, where: string = SET): StepwellError {
+  return new StepwellError("ATTRIBUTE_INVALID", `${where}: ${what}`);
 }

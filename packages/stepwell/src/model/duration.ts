@@ -8,6 +8,7 @@
  *
  * A day is 24 hours and a week 7 days, whatever the calendar says.
  */
+import { showValue } from "./plain.ts";
 import { StepwellError } from "./codes.ts";
 
 /** Milliseconds, or a text such as "250ms", "30s", "1h30m", "1.5 h" or "2d". */
@@ -40,7 +41,7 @@ const UNITS_MS: ReadonlyMap<string, number> = new Map([
 export function parseDuration(duration: Duration, where: string): number {
   const ms = Math.round(typeof duration === "number" ? duration : readText(duration));
   if (ms >= 0 && ms <= DURATION_MS_MAX) return ms + 0;
-  const shown = typeof duration === "string" ? JSON.stringify(duration.slice(0, TEXT_LENGTH_MAX)) : String(duration);
+  const shown = showValue(duration);
   const fault = ms < 0 ? "is negative" : ms > DURATION_MS_MAX ? "is longer than ten years" : "cannot be read";
   throw new StepwellError("DURATION_INVALID", `${where}: ${shown} ${fault}`, { details: { where, duration: shown } });
 }

@@ -18,7 +18,9 @@ export type UserErrorOptions = { readonly code?: string; readonly cause?: unknow
 /** Thrown by step code: stop at once, trying again cannot help (P10). */
 export class PermanentError extends Error {
   declare name: string;
+  /** What `.onError` matches first. */
   declare readonly code?: string;
+  /** Plain JSON, kept with the failure. */
   declare readonly details?: unknown;
 
   static {
@@ -36,7 +38,9 @@ export class PermanentError extends Error {
 /** Thrown by step code: try again, after `retryAfter` if given, which overrides the policy's backoff (P10). */
 export class RetryableError extends Error {
   declare name: string;
+  /** What `.onError` matches first. */
   declare readonly code?: string;
+  /** Plain JSON, kept with the failure. */
   declare readonly details?: unknown;
   /** Whole milliseconds until the next attempt; absent: by the policy. */
   declare readonly retryAfterMs?: number;
@@ -67,6 +71,7 @@ export type RunFailedOptions = {
 /** What `run.result()` throws for a run that ended without one. */
 export class RunFailed extends Error {
   declare readonly name: "RunFailed";
+  /** RUN_CANCELLED for a cancelled run, RUN_FAILED for any other. */
   readonly code: "RUN_FAILED" | "RUN_CANCELLED";
   readonly details: Pick<RunFailedOptions, "run" | "state">;
 

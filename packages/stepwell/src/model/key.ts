@@ -7,6 +7,7 @@
  * "/" and "%" inside a part are escaped, so that no two names give one key.
  * Keys that begin with "@" are the engine's own. A scope puts its prefix, which ends with "/", before all of them.
  */
+import { showValue } from "./plain.ts";
 import { StepwellError } from "./codes.ts";
 
 /** What a step is called: a text, or a text and the parts that tell items apart. */
@@ -67,7 +68,7 @@ function isPlain(name: string): boolean {
 
 function escapePart(part: unknown, where: string): string {
   if (typeof part === "number" && Number.isFinite(part)) return String(part);
-  if (typeof part !== "string") throw invalid(where, `has a part that is no text or finite number: ${String(part)}`);
+  if (typeof part !== "string") throw invalid(where, `has a part that is no text or finite number: ${showValue(part)}`);
   if (part === "") throw invalid(where, "is empty, or has an empty part");
   // A lone surrogate cannot be stored as UTF-8; two such names would become one.
   if (!part.isWellFormed()) throw invalid(where, `${show(part)} holds half a character (a lone surrogate)`);

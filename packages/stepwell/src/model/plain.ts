@@ -40,6 +40,20 @@ export function shorten(text: string, lengthMax: number): string {
   return `${head}… [${text.length - head.length} more characters]`;
 }
 
+/** Any value in a few words, for an error that complains about it. Never throws, whatever its `toString` does. */
+export function showValue(value: unknown): string {
+  switch (typeof value) {
+    case "string":
+      return JSON.stringify(shorten(value, 100));
+    case "object":
+      return value === null ? "null" : "an object";
+    case "function":
+      return "a function";
+    default:
+      return String(value);
+  }
+}
+
 /**
  * Whether JSON writes this key with an escape. Such keys are kept out of stored text: JSON.parse
  * of V8 in Node 24 and 26 may take one for another key (github.com/nodejs/node/issues/63785).

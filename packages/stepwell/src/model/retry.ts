@@ -3,21 +3,26 @@
  *
  * Pure arithmetic. The clock and the dice belong to the caller.
  */
+import { showValue } from "./plain.ts";
 import { StepwellError } from "./codes.ts";
 import { type Duration, parseDuration } from "./duration.ts";
 import type { Failure } from "./failure.ts";
 import { checkKeys } from "./options.ts";
 
-/** What users write. Fields left out keep the value of the policy below them. */
+/**
+ * How often a step is tried, and how long is waited in between. What is left out keeps its default: 3 attempts,
+ * exponential, from "1s" to "5m", jitter 0.2; of a compensation 10 attempts.
+ */
 export type RetryOptions = {
   /** Total attempts including the first: 1 to 10,000. 1 means never retry. */
   readonly attempts?: number;
+  /** How the delay grows: doubled each time, by one base each time, or not at all. */
   readonly backoff?: "exponential" | "linear" | "fixed";
-  /** Nominal delay after the first attempt. */
+  /** Delay after the first attempt. */
   readonly base?: Duration;
-  /** Ceiling on the nominal delay. */
+  /** No delay is longer, jitter aside. */
   readonly max?: Duration;
-  /** Longest random addition, as a fraction of the nominal delay: 0 to 1. */
+  /** Longest random addition, as a fraction of the delay: 0 to 1. Never shortens it. */
   readonly jitter?: number;
 };
 
@@ -59,7 +64,8 @@ export function parseRetry(options: RetryOptions | number, base: RetryPolicy, wh
   checkKeys(where, options, ["attempts", "backoff", "base", "max", "jitter"]);
   const { attempts = base.attemptsMax, backoff = base.backoff, jitter = base.jitter } = options;
   if (!BACKOFFS.includes(backoff)) throw invalid(where, "backoff", backoff, `one of ${BACKOFFS.join(", ")}`);
-  if (!(jitter >= 0 && jitter <= 1)) throw invalid(where, "jitter", jitter, "a number from 0 to 1");
+  const jitters = typeof jitter === "number" && jitter >= 0 && jitter <= 1;
+  if (!jitters) throw invalid(where, "jitter", jitter, "a number from 0 to 1");
   return { attemptsMax: parseAttempts(attempts, where), backoff, jitter, ...parseDelays(options, base, where) };
 }
 
@@ -121,7 +127,7 @@ function parseDelays(options: RetryOptions, base: RetryPolicy, where: string): {
 }
 
 function invalid(where: string, option: string, got: unknown, range: string): StepwellError {
-  const shown = typeof got === "string" ? JSON.stringify(got.slice(0, 100)) : String(got);
+  const shown = showValue(got);
   return new StepwellError("OPTION_INVALID", `${where}: ${option} must be ${range}, got ${shown}`, {
     details: { where, option, got: shown },
   });

@@ -5,17 +5,21 @@
  * only the engine's rim decodes them.
  */
 
+/** All states of a run. */
+export const RUN_STATES = [
+  "pending",
+  "running",
+  "waiting",
+  "paused",
+  "compensating",
+  "completed",
+  "failed",
+  "cancelled",
+  "quarantined",
+] as const;
+
 /** Where a run stands. `waiting` is parked; `waitingFor` says for what. */
-export type RunState =
-  | "pending"
-  | "running"
-  | "waiting"
-  | "paused"
-  | "compensating"
-  | "completed"
-  | "failed"
-  | "cancelled"
-  | "quarantined";
+export type RunState = (typeof RUN_STATES)[number];
 
 /** States that no transition leaves (P8). */
 export type TerminalState = "completed" | "failed" | "cancelled";
@@ -44,6 +48,7 @@ export type Attributes = { readonly [name: string]: AttributeValue };
 
 /** What a parked run waits for, as shown to people. `dueAtMs` null: no deadline. */
 export type Wait = {
+  /** `retry`: for the next attempt of a step. */
   readonly kind: "retry" | "timer" | "signal" | "child";
   /** Key of the step that waits. */
   readonly key: string;

@@ -196,6 +196,9 @@ export type RunPage = {
 /** Milliseconds until something is due; 0: it is; null: nothing will be by time alone. */
 export type NextDue = { readonly runInMs: number | null; readonly suspectInMs: number | null };
 
+/** How long the oldest due run of a version has been due; milliseconds. */
+export type OldestDue = { readonly version: Version; readonly overdueMs: number };
+
 /** What a dead worker's runs became: how many are due again, and which are set aside. */
 export type Released = { readonly freed: number; readonly quarantined: readonly Run[] };
 
@@ -223,6 +226,8 @@ export type Store = {
   readonly resumePaused: (versionIds: readonly number[], nowMs: NowMs) => Promise<number>;
   /** When the next unowned run of these versions is due, and when the next one on probation. */
   readonly nextDue: (versionIds: readonly number[], nowMs: NowMs) => Promise<NextDue>;
+  /** Of every version that has an unowned run which is due: for how long the oldest has been. */
+  readonly listOldestDue: (nowMs: NowMs) => Promise<readonly OldestDue[]>;
   /** The runs that a worker holds, with the number of each one's newest inbox item. */
   readonly listHeldRuns: (workerId: number) => Promise<readonly HeldRun[]>;
   readonly loadMemory: (rowId: number) => Promise<Memory>;

@@ -53,7 +53,7 @@ it("stops its steps and children, and undoes what was done", async () => {
   expect(await run.outcome()).toMatchObject({ state: "failed", error: { code: "RUN_TIMEOUT" } });
   expect(log).toEqual(["RUN_TIMEOUT", "undid room"]);
   await world.settle();
-  expect((await engine.list({ workflow: "t/child" }))[0]?.state).toBe("cancelled");
+  expect((await engine.list({ workflow: "t/child" })).runs[0]?.state).toBe("cancelled");
 });
 
 it("F1: undoes what was done also when the time was up while no worker was there", async () => {
@@ -145,6 +145,6 @@ it.each(["cancelled", "out of time"])("asks the children of an evicted run to st
   else await world.advance(HOUR);
   await world.settle();
   expect((await run.status()).state).toBe(how === "cancelled" ? "cancelled" : "failed");
-  expect((await engine.list({ workflow: "t/child" }))[0]?.state).toBe("cancelled");
+  expect((await engine.list({ workflow: "t/child" })).runs[0]?.state).toBe("cancelled");
   expect(log).toEqual(["after", "undid room"]);
 });

@@ -16,7 +16,7 @@ it("F16: the same id and input is the same run; another input is a conflict", as
   expect(await first.result()).toBe(1);
   expect(await again.result()).toBe(1);
   await expect(engine.start(echo, { n: 2 }, { id: "e" })).rejects.toMatchObject({ code: "RUN_ID_CONFLICT" });
-  expect(await engine.list({ workflow: "t/echo" })).toHaveLength(1);
+  expect((await engine.list({ workflow: "t/echo" })).runs).toHaveLength(1);
 });
 
 it("run starts and waits: by value or by name, and throws what ended the run", async () => {

@@ -107,7 +107,7 @@ it("a retry, a child and a map that lose are given up; a detached promise goes o
     e.kind === "step" && e.outcome === "cancelled" ? [e.key] : [],
   );
   expect(cancelled, "items whose turn had not come, too").toEqual(["retried", "child", "item/1", "item/2", "item/3"]);
-  const [childRun] = await engine.list({ workflow: "t/child" });
+  const [childRun] = (await engine.list({ workflow: "t/child" })).runs;
   expect(childRun?.state).toBe("cancelled");
 });
 

@@ -206,7 +206,7 @@ it("a failed child throws in the parent; a cancelled parent cancels its children
   await run.cancel();
   expect((await run.outcome()).state).toBe("cancelled");
   await world.settle();
-  expect((await engine.list({ workflow: "t/child" })).map((r) => r.state).sort()).toEqual(["cancelled", "failed"]);
+  expect((await engine.list({ workflow: "t/child" })).runs.map((r) => r.state).sort()).toEqual(["cancelled", "failed"]);
 });
 
 it("P12: a step that nobody awaits is stopped, recorded and reported", async () => {

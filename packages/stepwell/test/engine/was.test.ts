@@ -106,7 +106,7 @@ it("a renamed child that is under way, or has been started, is the same child", 
   });
   const { engine, run } = await deploy(before, after, [child]);
   expect(await run.result()).toEqual(["t/was:x:bill", "t/was:x:audit"]);
-  expect(await engine.list({ workflow: "t/child" })).toHaveLength(2);
+  expect((await engine.list({ workflow: "t/child" })).runs).toHaveLength(2);
 });
 
 it("P12: asking for both names in one body is refused, whichever comes first", async () => {

@@ -38,7 +38,8 @@ export type ChildOrders = {
   readonly death: DeathPoint | null;
 };
 
-if (import.meta.main) await work(JSON.parse(process.argv[2]!) as ChildOrders);
+// Not import.meta.main, which Node 22 does not know.
+if (process.argv[1] === import.meta.filename) await work(JSON.parse(process.argv[2]!) as ChildOrders);
 
 async function work(orders: ChildOrders): Promise<void> {
   const name = `child-${orders.start}`;
@@ -80,8 +81,21 @@ async function work(orders: ChildOrders): Promise<void> {
     requests({ process: name, askedAt: stamp.at, answeredAt: stamp.at, answeredMs: stamp.trueMs, ...request });
     death("acknowledged");
   };
+  const operator = setInterval(() => void cancelQuarantined(engine, keep), LOOK_MS);
   await Promise.all(orders.runs.map((wanted) => see(engine, wanted, keep)));
+  clearInterval(operator);
   await engine.close();
+}
+
+const LOOK_MS = 250;
+
+/** A run that was executed whenever its process was killed is a suspect like any other; nothing else ever ends it. */
+async function cancelQuarantined(engine: Engine, keep: (request: object) => void): Promise<void> {
+  const { runs } = await engine.list({ state: "quarantined", limit: 1_000 });
+  for (const { workflow, id } of runs) {
+    await engine.cancel(workflow, id, { reason: "it was there whenever a process died" });
+    keep({ kind: "cancel", run: `${workflow} ${id}` });
+  }
 }
 
 /** Ask for one run and wait for its end, writing down what is acknowledged. */

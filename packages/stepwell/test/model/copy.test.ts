@@ -88,11 +88,8 @@ describe("NOT_SERIALISABLE names the path and the reason", () => {
           },
         }),
     ],
-    [
-      "$.p",
-      "cannot be read: Cannot perform 'getPrototypeOf' on a proxy that has been revoked",
-      () => ({ p: revoked() }),
-    ],
+    // Here each runtime has words of its own.
+    ["$.p", "cannot be read: ", () => ({ p: revoked() })],
     [
       "$.p",
       "cannot be read: hidden",
@@ -107,7 +104,7 @@ describe("NOT_SERIALISABLE names the path and the reason", () => {
         ),
       }),
     ],
-    ["$.p", "cannot be read: this is not a Date object.", () => ({ p: new Proxy(new Date(0), {}) })],
+    ["$.p", "cannot be read: ", () => ({ p: new Proxy(new Date(0), {}) })],
   ])("%s %s", (path, reason, make) => {
     const value = make();
     const attempt = () => copy(value);

@@ -1,7 +1,7 @@
 /** Bounded copies of untrusted things: they never throw and never grow. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { copyPlain, isEscapedKey, shorten } from "../../src/model/plain.ts";
+import { copyPlain, isEscapedKey, shorten, showValue } from "../../src/model/plain.ts";
 
 const throwing = {
   get trap() {
@@ -115,5 +115,30 @@ describe("shorten", () => {
         expect(shorten(short, lengthMax)).toBe(short);
       }),
     );
+  });
+});
+
+describe("showValue", () => {
+  it.each<[unknown, string]>([
+    ['a "b"', '"a \\"b\\""'],
+    ["x".repeat(200), `"${"x".repeat(60)}… [140 more characters]"`],
+    [null, "null"],
+    [undefined, "undefined"],
+    [Number.NaN, "NaN"],
+    [12n, "12"],
+    [Symbol("s"), "Symbol(s)"],
+    [() => 1, "a function"],
+    [{ toString: 0 }, "an object"],
+    [
+      {
+        toString: () => {
+          throw new Error("no");
+        },
+      },
+      "an object",
+    ],
+    [Object.create(null), "an object"],
+  ])("%#: shows what it is, whatever its toString does", (value, text) => {
+    expect(showValue(value)).toBe(text);
   });
 });

@@ -48,6 +48,8 @@ describe("parseRetry", () => {
     [{ jitter: -0.1 }, "OPTION_INVALID", "jitter must be a number from 0 to 1, got -0.1"],
     [{ jitter: 1.1 }, "OPTION_INVALID", "jitter"],
     [{ jitter: Number.NaN }, "OPTION_INVALID", "jitter"],
+    [{ jitter: "0.5" as unknown as number }, "OPTION_INVALID", 'jitter must be a number from 0 to 1, got "0.5"'],
+    [{ attempts: { toString: 0 } as unknown as number }, "OPTION_INVALID", "got an object"],
     [{ base: "5s", max: "1s" }, "OPTION_INVALID", 'max must be at least base, which is 5000 ms, got "1s"'],
     [{ base: "soon" }, "DURATION_INVALID", `base of ${WHERE}`],
     [{ max: -1 }, "DURATION_INVALID", `max of ${WHERE}`],

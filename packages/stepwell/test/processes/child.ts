@@ -76,7 +76,7 @@ const DEEDS: Readonly<Record<string, Deed>> = {
     let [reads, worstMs] = [0, 0];
     while (!self.stopped) {
       const beganMs = performance.now();
-      const [newest] = await self.engine!.list({ limit: 50 });
+      const [newest] = (await self.engine!.list({ limit: 50 })).runs;
       if (newest !== undefined) await (await self.engine!.get("file/chores", newest.id)).history();
       worstMs = Math.max(worstMs, performance.now() - beganMs);
       reads += 1;

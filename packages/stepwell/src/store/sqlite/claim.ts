@@ -7,10 +7,10 @@
  */
 import type { StatementSync } from "node:sqlite";
 import { isSuspect, type Run } from "../../model/run.ts";
-import type { Claim, NextDue } from "../store.ts";
+import type { Claim, NextDue, OldestDue } from "../store.ts";
 import { type Connection, connected, type DoubtfulClaim, type Session } from "./connection.ts";
 import { transact } from "./transaction.ts";
-import { runOf } from "./version.ts";
+import { listVersions, runOf } from "./version.ts";
 
 /** Runs taken by one call at most: keeps the transaction short, whatever a caller asks for. */
 export const CLAIM_RUNS_MAX = 1_000;
@@ -79,6 +79,16 @@ function firstInMs(find: StatementSync, versionIds: readonly number[], nowMs: nu
     if (row !== undefined) firstAtMs = Math.min(firstAtMs, Number(row["due_at_ms"]));
   }
   return firstAtMs === Infinity ? null : Math.max(0, firstAtMs - nowMs);
+}
+
+/** In the order of the versions. */
+export function listOldestDue(session: Session, nowMs: number): readonly OldestDue[] {
+  return listVersions(session).flatMap((version) => {
+    const { sql } = connected(session);
+    const rows = [sql.findNextDue.get(version.versionId), sql.findNextSuspect.get(version.versionId)];
+    const dueAtMs = Math.min(...rows.map((row) => (row === undefined ? Infinity : Number(row["due_at_ms"]))));
+    return dueAtMs <= nowMs ? [{ version, overdueMs: nowMs - dueAtMs }] : [];
+  });
 }
 
 /** Row ids, by due time and then age. */

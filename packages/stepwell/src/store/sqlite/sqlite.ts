@@ -10,7 +10,7 @@ import { StepwellError } from "../../model/errors.ts";
 import { checkKeys } from "../../model/options.ts";
 import type { NowMs, Store } from "../store.ts";
 import { listActiveSteps } from "./attempt.ts";
-import { claimRuns, nextDue, resumePaused } from "./claim.ts";
+import { claimRuns, listOldestDue, nextDue, resumePaused } from "./claim.ts";
 import { closeSession, connected, connectFile, type Session } from "./connection.ts";
 import { listEnded } from "./ended.ts";
 import { toStoreError } from "./faults.ts";
@@ -81,6 +81,7 @@ function toStore(session: Session, turn: Turn, pace: Pace | null): Store {
     claimRuns: (by) => write(() => claimRuns(session, { ...by, nowMs: now(by.nowMs) })),
     resumePaused: (versionIds, nowMs) => write(() => resumePaused(session, versionIds, now(nowMs))),
     nextDue: (versionIds, nowMs) => read(() => nextDue(session, versionIds, now(nowMs))),
+    listOldestDue: (nowMs) => read(() => listOldestDue(session, now(nowMs))),
     listHeldRuns: (workerId) => read(() => listHeldRuns(session, workerId)),
     loadMemory: (rowId) => read(() => loadMemory(session, rowId)),
     listInbox: (rowId, afterSeq) => read(() => listInbox(session, rowId, afterSeq)),

@@ -4,6 +4,7 @@ import {
   type Chapter,
   checkpointOf,
   claimOne,
+  crashTwice,
   flushOne,
   insertHeld,
   insertPending,
@@ -147,6 +148,33 @@ export const claims: Chapter = ({ expect }, play) => {
     expect((await store.nextDue([versionId, other.versionId], NOW)).runInMs).toBe(40);
     expect((await store.nextDue([versionId, other.versionId], NOW + 50)).runInMs).toBe(0);
     expect((await store.nextDue([], NOW)).runInMs).toBe(null);
+  });
+
+  play("tells for how long the oldest due run of each version has been due, suspects included", async (scene) => {
+    const { store, versionId, workerId } = scene;
+    const other = await store.ensureVersion({ namespace: "test", name: "other", version: "1.0.0" });
+    expect(await store.listOldestDue(NOW)).toEqual([]);
+    await insertHeld(scene, { id: "held" });
+    await insertPending(scene, { id: "b", versionId: other.versionId }, NOW + 70);
+    await insertPending(scene, { id: "c" }, NOW + 60);
+    await insertPending(scene, { id: "d" }, NOW + 20);
+    const ages = async (nowMs: number) =>
+      (await store.listOldestDue(nowMs)).map(({ version, overdueMs }) => [version.versionId, overdueMs]);
+    expect(await ages(NOW + 19)).toEqual([]);
+    expect(await ages(NOW + 20)).toEqual([[versionId, 0]]);
+    const oldest = [
+      [versionId, 80],
+      [other.versionId, 30],
+    ];
+    expect(await ages(NOW + 100)).toEqual(oldest);
+    const by = { workerId, suspects: false, versionIds: [versionId], limit: 9, nowMs: NOW + 100 };
+    expect(idsOf(await store.claimRuns(by))).toEqual(["d", "c"]);
+    expect(await ages(NOW + 100)).toEqual(oldest.slice(1));
+    await crashTwice(scene, NOW + 102);
+    expect(await ages(NOW + 110)).toEqual([
+      [versionId, 8],
+      [other.versionId, 40],
+    ]);
   });
 
   play("S2: a run claimed again refuses its former holder", async (scene) => {

@@ -207,3 +207,26 @@ export async function claimOne(scene: Scene, nowMs: number = NOW, workerId: numb
   if (claim === undefined) throw new RangeError("nothing to claim");
   return { rowId: claim.run.rowId, workerId, fence: claim.run.fence };
 }
+
+/** What the worker holds is freed because it died; another is registered for the next claim. Its id. */
+export async function crash({ store }: Scene, workerId: number, nowMs: number = NOW): Promise<number> {
+  await store.buryWorker(workerId, true, nowMs);
+  await store.releaseRuns(workerId, "died", nowMs);
+  await store.retireWorker(workerId);
+  return aWorker(store);
+}
+
+/** All that the scene's worker holds is freed, claimed and freed again: from then on it is on probation, due `nowMs`. */
+export async function crashTwice(scene: Scene, nowMs: number = NOW): Promise<number> {
+  const { store, versionId } = scene;
+  const second = await crash(scene, scene.workerId, nowMs);
+  await store.claimRuns({ workerId: second, suspects: false, versionIds: [versionId], limit: 9, nowMs });
+  return crash(scene, second, nowMs);
+}
+
+/** Claim the one run on probation that is due. */
+export async function claimSuspect({ store, versionId }: Scene, workerId: number): Promise<Owner> {
+  const [claim] = await store.claimRuns({ workerId, suspects: true, versionIds: [versionId], limit: 9, nowMs: NOW });
+  if (claim === undefined) throw new RangeError("no suspect to claim");
+  return { rowId: claim.run.rowId, workerId, fence: claim.run.fence };
+}

@@ -7,14 +7,17 @@
  * of the engine.
  */
 import type { Store } from "../../store/store.ts";
+import { attempts } from "./attempts.ts";
 import { claims } from "./claims.ts";
 import { crowds } from "./crowds.ts";
+import { finding } from "./finding.ts";
 import { flushes } from "./flushes.ts";
 import { histories } from "./histories.ts";
 import { inboxes } from "./inboxes.ts";
 import { runs } from "./runs.ts";
 import { others } from "./others.ts";
 import { type Chapter, type Kit, type Opening, playOn } from "./scene.ts";
+import { suspects } from "./suspects.ts";
 import { transitions } from "./transitions.ts";
 import { workers } from "./workers.ts";
 
@@ -27,6 +30,9 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
   inboxes,
   workers,
   histories,
+  suspects,
+  attempts,
+  finding,
   others,
 };
 

@@ -82,6 +82,7 @@ export function openFaultyStore(disk: Disk, caller: Process, dice: Dice): Store 
         (claims) => ({ kind: "claim", workerId: by.workerId, claims }),
       ),
     resumePaused: (versionIds, nowMs) => send(line, "write", () => store.resumePaused(versionIds, clock(nowMs))),
+    listOldestDue: (nowMs) => read(() => store.listOldestDue(clock(nowMs))),
     nextDue: (versionIds, nowMs) => read(async () => nextDue(line, await store.nextDue(versionIds, clock(nowMs)))),
     loadMemory: (rowId) =>
       send(

@@ -59,7 +59,8 @@ async function replay(world: World, story: Story): Promise<Replay> {
     nextExecution: () => 0,
     die: () => false,
   };
-  process.defer(() => void openEngineOn(store, host, { workflows: openShapes(desk), lease: "1h", grace: 0 }));
+  const options = { workflows: openShapes(desk), lease: "1h", grace: 0, stuckAfter: false } as const;
+  process.defer(() => void openEngineOn(store, host, options));
   const ended = (): boolean =>
     asked.some((write) => write.kind === "transition" && write.transition.kind in END_STATES);
   await kernel.run(ended, REPLAY_MS_MAX);

@@ -64,6 +64,7 @@ export function startSlot(world: World, slot: Slot): void {
   const options = {
     actor: name,
     lease: scenario.leaseMs,
+    stuckAfter: false,
     hotWait: scenario.hotWaitMs,
     lingerMax: scenario.lingerMax,
     grace: scenario.graceMs,

@@ -1,9 +1,14 @@
-/** A worker whose step code misbehaves after it has ended, then an error that is nobody's. Run by host.test.ts. */
+/**
+ * A worker whose step code misbehaves after it has ended: `--rejections` too; and with `--own-fault` an error that is
+ * nobody's. Run by host.test.ts.
+ */
 import { openEngine, workflow } from "stepwell";
 
 const w = workflow("t/strays", { version: "1.0.0" }, async (ctx) => {
   await ctx.step("rejects-late", () => {
-    setTimeout(() => void Promise.reject(new Error("late rejection")), 5);
+    if (process.argv.includes("--rejections")) {
+      setTimeout(() => void Promise.reject(new Error("late rejection")), 5);
+    }
     return 1;
   });
   await ctx.step("throws-late", () => {

@@ -71,8 +71,8 @@ describe("query plans", () => {
 
   it.each(queries)("%s scans no table and sorts no more than one run", (name, sql) => {
     const plan = planOf(sql).replaceAll(/SCAN (CONSTANT ROW|json_each)/g, "");
-    const wanted = { scans: SCANNED.includes(name), sorts: SORTED.includes(name) };
-    expect({ scans: plan.includes("SCAN"), sorts: plan.includes("TEMP B-TREE") }).toEqual(wanted);
+    expect(plan.includes("TEMP B-TREE")).toBe(SORTED.includes(name));
+    if (!SCANNED.includes(name)) expect(plan).not.toContain("SCAN");
     expect(plan).not.toMatch(/SCAN (runs|steps|attempts|inbox|notes|attributes)\b/);
   });
 });
