@@ -114,6 +114,7 @@ it("a replay does not set attributes again, and one that was lost with its proce
   first.crash();
   const second = await world.open({ workflows: [w] }, watch(false));
   await world.settle();
+  expect((await (await second.engine.get(w, "x")).status()).attributes).toEqual({ stage: "two" });
   second.crash();
   const third = await world.open({ workflows: [w] }, watch(false));
   await world.advance(86_400_000);

@@ -103,6 +103,10 @@ it("a retry, a child and a map that lose are given up; a detached promise goes o
   expect(log).toEqual(["item 1 began", "item 1 was stopped"]);
   await world.advance(3_000);
   expect(await run.result()).toEqual(["late", true, ["RACE_LOST", "RACE_LOST", "RACE_LOST"]]);
+  const cancelled = (await run.history()).flatMap((e) =>
+    e.kind === "step" && e.outcome === "cancelled" ? [e.key] : [],
+  );
+  expect(cancelled, "items whose turn had not come, too").toEqual(["retried", "child", "item/1", "item/2", "item/3"]);
   const [childRun] = (await engine.list({ workflow: "t/child" })).runs;
   expect(childRun?.state).toBe("cancelled");
 });
@@ -115,7 +119,9 @@ it("a contender that ends in the same flush keeps its outcome", async () => {
     return [first.winner, await calls.b];
   });
   const { engine } = await world.open({ workflows: [w] });
-  expect(await engine.run(w)).toEqual(["a", "B"]);
+  const run = await engine.start(w);
+  expect(await run.result()).toEqual(["a", "B"]);
+  expect((await run.history()).map((event) => event.seq)).toEqual([1, 2, 3, 4, 5]);
 });
 
 it("loses to another race: the inner one's contenders are given up too", async () => {
@@ -150,6 +156,46 @@ it("a plain promise that wins while the run is parked takes it back first", asyn
   expect((await run.status()).state).toBe("waiting");
   answer("from outside");
   expect(await run.result()).toEqual(["outside", "from outside", "after"]);
+});
+
+it("a wait that loses before its beginning is stored never fires", async () => {
+  const world = await openWorld();
+  const w = define(async (ctx) => {
+    const first = await ctx.race("r", { raw: Promise.resolve(7), late: ctx.sleep("late", "1h") });
+    await ctx.sleep("after", "2h");
+    return first.winner;
+  });
+  const { engine } = await world.open({ workflows: [w] });
+  const run = await engine.start(w);
+  await world.settle();
+  expect((await run.status()).waitingFor.map((wait) => wait.key)).toEqual(["after"]);
+  await world.advance(2 * HOUR);
+  expect(await run.result()).toBe("raw");
+  const history = await run.history();
+  expect(history.map((event) => event.seq)).toEqual(history.map((_, index) => index + 1));
+});
+
+it("a loser that fails on a replay, where nobody follows it, ends no process", async () => {
+  const world = await openWorld();
+  const unhandled: unknown[] = [];
+  const listen = (error: unknown): void => void unhandled.push(error);
+  const w = define(async (ctx) => {
+    const failing = ctx.sleep("part", "1s").then(() => Promise.reject(new Error("too late")));
+    const first = await ctx.race("r", { quick: ctx.step("quick", () => 1), failing: failing.finally(() => {}) });
+    await ctx.sleep("nap", "1h");
+    return first.winner;
+  });
+  const first = await world.open({ workflows: [w] });
+  await first.engine.start(w, undefined, { id: "x" });
+  await world.settle();
+  first.crash();
+  process.on("unhandledRejection", listen);
+  const second = await world.open({ workflows: [w] });
+  await world.advance(HOUR);
+  const result = await (await second.engine.get(w, "x")).outcome();
+  process.off("unhandledRejection", listen);
+  expect(unhandled).toEqual([]);
+  expect(result.state).toBe("completed");
 });
 
 it("P12: refuses a race without contenders, and a winner that cannot be stored fails it", async () => {

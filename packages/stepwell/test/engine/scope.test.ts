@@ -182,6 +182,8 @@ it("P7: sleepUntil waits for a moment over a crash, not longer; a past moment en
   await world.advance(1);
   expect(await run.result()).toBe(startedMs + HOUR);
   expect(moments[0]).toBe(startedMs);
+  const began = (await run.history()).flatMap((event) => (event.kind === "wait_began" ? [event.key] : []));
+  expect(began, "what has passed needs no wait").toEqual(["opening"]);
 });
 
 it.each([[new Date(Number.NaN)], [Number.NaN], [Infinity], [8.7e15], ["tomorrow"], [null]])(
