@@ -63,11 +63,15 @@ async function lookOnce(parts: Parts, state: State, takeOver: () => Promise<void
   }
 }
 
-/** Living ones that the host can see. */
+/** Living ones that the host can see; none where it cannot even tell which machine this is. */
 function neighboursAmong({ host }: Parts, workers: readonly WorkerRow[]): readonly WorkerRow[] {
   const here = host.describeProcess();
   return workers.filter(
     ({ state, bootId, pidNamespace, pid }) =>
-      state === "alive" && bootId === here.bootId && pidNamespace === here.pidNamespace && pid !== here.pid,
+      state === "alive" &&
+      bootId !== "" &&
+      bootId === here.bootId &&
+      pidNamespace === here.pidNamespace &&
+      pid !== here.pid,
   );
 }

@@ -75,8 +75,9 @@ describe("a foreign script that holds the file", () => {
       const stranger = await family.spawn("stranger");
       await stranger.tell("lock", 300);
       await web.tell("start", { ids: ["a"], work: { steps: 1, stepMs: 0 } });
+      const late = await family.spawn("late");
       await stranger.tell("lock", 300);
-      const late = await family.bear("late", 1);
+      await late.tell("open", 1);
       expect(await late.tell("results", ["a"])).toEqual([["late"]]);
     },
     TEST_MS_MAX,
