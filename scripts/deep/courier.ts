@@ -44,7 +44,12 @@ async function deliver(orders: CourierOrders): Promise<void> {
   const host = openHost();
   const engine = await patiently("open", async () => {
     const store = await openSqliteStore(orders.database, { clock: host.nowMs, connect: connector(orders) });
-    return openEngineOn(store, host, { workflows: [errand], log: ({ message }) => tell(`log ${message}`) });
+    try {
+      return await openEngineOn(store, host, { workflows: [errand], log: ({ message }) => tell(`log ${message}`) });
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
   });
   let next = 0;
   const client = async (): Promise<void> => {

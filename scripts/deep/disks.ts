@@ -88,8 +88,9 @@ async function fillAndFree(place: Place, runs: number, remark: (text: string) =>
   const courier = openCourier(place, runs);
   await until(courier, "the first ends", (acks) => acks.ends.size >= 20);
   const bytes = fillDisk(ballast);
-  await until(courier, "a start or signal refused with STORE_FULL", (acks) =>
-    [...acks.refusals.keys()].some((refusal) => refusal.endsWith("STORE_FULL")),
+  // When every caller waits for an end, nobody is refused anything; then the engine's own log tells.
+  await until(courier, "STORE_FULL, by a refusal or in the log", ({ refusals, logs }) =>
+    [...refusals.keys(), ...logs].some((line) => line.includes("STORE_FULL")),
   );
   const before = courier.acks();
   const reads = countRuns(place.database);

@@ -4,7 +4,7 @@
  *
  * Every ten seconds the load rests until nothing is under way; then garbage is collected and everything is measured.
  */
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -32,6 +32,8 @@ type Sample = {
   readonly hours: number;
   readonly rounds: number;
   readonly rssMb: number;
+  /** Of it, what is the process's own, without pages of files such as its program. Zero where it cannot be told. */
+  readonly ownMb: number;
   readonly heapMb: number;
   readonly handles: string;
   readonly files: number;
@@ -75,6 +77,7 @@ async function look(path: string, startedMs: number, rounds: number): Promise<Sa
     hours: (performance.now() - startedMs) / 3_600_000,
     rounds,
     rssMb: rss / 2 ** 20,
+    ownMb: ownMemoryKb() / 1_024,
     heapMb: heapUsed / 2 ** 20,
     handles: [...handles]
       .map(([kind, all]) => `${kind} ${all.length}`)
@@ -83,6 +86,11 @@ async function look(path: string, startedMs: number, rounds: number): Promise<Sa
     files: countFiles(),
     bytes,
   };
+}
+
+function ownMemoryKb(): number {
+  if (process.platform !== "linux") return 0;
+  return Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? 0);
 }
 
 function countFiles(): number {
@@ -169,7 +177,8 @@ await deepPart(
     );
     const last = warm.at(-1)!;
     tell(
-      `${minutes} min, ${last.rounds * RUNS_PER_ROUND} runs; memory ${last.rssMb.toFixed(1)} MB, slope ${slopeText(rss)}; ` +
+      `${minutes} min, ${last.rounds * RUNS_PER_ROUND} runs; memory ${last.rssMb.toFixed(1)} MB, slope ${slopeText(rss)}, ` +
+        `its own ${last.ownMb.toFixed(1)} MB, slope ${slopeText(slopeOf(warm, ({ ownMb }) => ownMb))}; ` +
         `heap ${last.heapMb.toFixed(1)} MB, slope ${slopeText(heap)} (19 in 20, were the looks independent)`,
     );
     tell(
@@ -178,10 +187,10 @@ await deepPart(
   },
 );
 
-function sampleText({ hours, rounds, rssMb, heapMb, handles, files, bytes }: Sample): string {
+function sampleText({ hours, rounds, rssMb, ownMb, heapMb, handles, files, bytes }: Sample): string {
   const file = (bytes / 2 ** 20).toFixed(1);
   return (
-    `${(hours * 60).toFixed(1)} min: ${rounds * RUNS_PER_ROUND} runs, ${rssMb.toFixed(1)} MB, heap ${heapMb.toFixed(2)} MB, ` +
+    `${(hours * 60).toFixed(1)} min: ${rounds * RUNS_PER_ROUND} runs, ${rssMb.toFixed(1)} MB (own ${ownMb.toFixed(1)}), heap ${heapMb.toFixed(2)} MB, ` +
     `${handles}, ${files} open files, ${file} MB on disk`
   );
 }

@@ -149,16 +149,16 @@ async function suffer(
   return violations;
 }
 
-/** SQLite tries for ten seconds, and lets nobody else work, when a lock was not given back. */
-function patienceMs({ call, lasting }: Fault): number {
-  if (lasting === "good") return HOPELESS_MS;
-  return call === "fcntl" ? 3 * PATIENCE_MS : PATIENCE_MS;
+function patienceMs({ lasting }: Fault): number {
+  return lasting === "good" ? HOPELESS_MS : PATIENCE_MS;
 }
 
 function judgeEnd({ call, lasting }: Fault, ended: Ended, acks: Acknowledged): readonly string[] {
   const clear = call === "pread64" ? CLEAR_CODES_OF_READS : CLEAR_CODES;
   const foreign = [...acks.refusals.keys()].filter((refusal) => !clear.test(refusal));
-  const allowed: readonly (number | null)[] = lasting === "good" ? [0, EXIT.patience] : [0];
+  // A lock that the system does not take back is held by SQLite until the process ends; no local disk does that.
+  const hopeless = lasting === "good" || call === "fcntl";
+  const allowed: readonly (number | null)[] = hopeless ? [0, EXIT.patience] : [0];
   return [
     ...foreign.map((refusal) => `not a clear code: refused ${refusal}`),
     ...(ended.late ? [`the process had not ended after ${COURIER_MS_MAX} ms`] : []),

@@ -189,7 +189,12 @@ async function startWorking(deps: Deps, seat: Seat, options: WorkOptions, close:
   if (options.drainOn !== undefined) {
     seat.undo.push(deps.host.onShutdown(options.drainOn, () => void close().then(() => deps.host.exit(0))));
   }
-  seat.worker = await openWorker({ ...deps, settings: { ...deps.settings, concurrency } });
+  try {
+    seat.worker = await openWorker({ ...deps, settings: { ...deps.settings, concurrency } });
+  } catch (error) {
+    for (const undo of seat.undo.splice(0)) undo();
+    throw error;
+  }
 }
 
 function reportStray(deps: Deps, place: Place, thrown: unknown): void {

@@ -4,7 +4,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openEngineOn } from "../../src/engine/engine.ts";
 import { openHost } from "../../src/engine/host.ts";
+import { openSqliteStore } from "../../src/store/sqlite/sqlite.ts";
 
 type Ended = { readonly code: number | null; readonly output: string };
 
@@ -118,4 +120,16 @@ it("timers beyond the platform's longest do not fire at once, and can be cancell
   await new Promise((resolve) => setTimeout(resolve, 20));
   cancel();
   expect(fired).toBe(false);
+});
+
+it("an engine that could not be opened leaves no listeners behind", async () => {
+  const store = await openSqliteStore(":memory:", { clock: () => 0 });
+  const broken = { ...store, registerWorker: () => Promise.reject(new Error("no")) };
+  const listeners = () =>
+    ["uncaughtException", "unhandledRejection", "SIGUSR2"].map((name) => process.listenerCount(name));
+  const before = listeners();
+  const work = { drainOn: ["SIGUSR2" as "SIGTERM"] };
+  await expect(openEngineOn(broken, openHost(), { work })).rejects.toThrow("no");
+  expect(listeners()).toEqual(before);
+  await store.close();
 });
