@@ -6,8 +6,8 @@
  */
 import { StepwellError } from "../model/errors.ts";
 import type { EndedRun, Store } from "../store/store.ts";
-import type { Deps } from "./deps.ts";
 import type { Host } from "./host.ts";
+import type { Settings } from "./settings.ts";
 import type { Watchers } from "./watch.ts";
 
 /** See the header. */
@@ -49,7 +49,7 @@ type State = {
 
 /** @param works whether this process executes runs itself: most that it waits for then end here */
 export function openElsewhere(
-  { host, store, watchers, settings }: Pick<Deps, "host" | "store" | "watchers" | "settings">,
+  { host, store, watchers, settings }: Pick<State, "host" | "store" | "watchers"> & { readonly settings: Settings },
   works: () => boolean,
 ): Elsewhere {
   const pollMsMax = settings.pollMs;
