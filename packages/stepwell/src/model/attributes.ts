@@ -57,8 +57,9 @@ export function attributeTexts(where: string, wanted: Attributes): { readonly [n
 function checkEntry(name: string, value: unknown, where: string = SET): void {
   if (!NAME.test(name)) throw invalid(`${JSON.stringify(name.slice(0, 80))} is no name of an attribute`, where);
   if (value === null || typeof value === "boolean" || Number.isFinite(value)) return;
-  if (typeof value !== "string")
+  if (typeof value !== "string") {
     throw invalid(`"${name}" is neither a text, a finite number, true, false nor null`, where);
+  }
   if (!value.isWellFormed()) throw invalid(`the text of "${name}" holds half a character (a lone surrogate)`, where);
   if (value.length <= ATTRIBUTE_LENGTH_MAX) return;
   throw invalid(`the text of "${name}" has ${value.length} characters of at most ${ATTRIBUTE_LENGTH_MAX}`, where);

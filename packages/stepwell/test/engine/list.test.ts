@@ -76,7 +76,7 @@ async function keepRuns(store: Store, runs: readonly (typeof oneRun extends fc.A
     await store.flush([{ kind: "attributes", owner, values: JSON.stringify(attributes) }], 1_000);
     const turning = { kind: "transition", owner, seq: 2, consumes: null, parent: null } as const;
     if (transition !== null) await store.flush([{ ...turning, transition }], 1_000);
-    known.unshift({ id, namespace, name, state, createdAtMs, attributes: attributes as Attributes });
+    known.unshift({ id, namespace, name, state, createdAtMs, attributes: attributes });
   }
   return known;
 }

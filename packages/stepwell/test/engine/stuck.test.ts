@@ -54,12 +54,13 @@ it("P12: heartbeats, a longer timeout of the step, and waits are no standstill",
   const world = await openWorld();
   const w = workflow("t/alive", { version: "1.0.0" }, async (ctx, how: string) => {
     if (how === "waits") return ctx.sleep("nap", "30m");
-    if (how === "timeout")
+    if (how === "timeout") {
       return ctx
         .step("long", never)
         .timeout("1h")
         .retry(1)
         .fallback(() => undefined);
+    }
     return ctx.step("beats", (step) => {
       beat = () => step.heartbeat(1);
       return never();

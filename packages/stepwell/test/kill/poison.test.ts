@@ -32,8 +32,9 @@ it(
     do {
       starts += 1;
       ended = await runChild(path);
-      if (ended.signal !== "SIGKILL")
+      if (ended.signal !== "SIGKILL") {
         expect(ended).toEqual({ code: 0, signal: null, said: expect.any(String) as string });
+      }
     } while (ended.code !== 0 && starts < STARTS_MAX);
     expect(ended.code, `after ${starts} starts`).toBe(0);
     const store = await openSqliteStore(path, { clock: () => 0 });
