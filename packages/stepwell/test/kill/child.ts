@@ -26,6 +26,9 @@ export type DeathPoint = {
   readonly count: number;
 };
 
+/** Between two looks of the operator. */
+const LOOK_MS = 250;
+
 /** What the child is told. Files are appended to. */
 export type ChildOrders = {
   /** Which start this is, from 1. */
@@ -86,8 +89,6 @@ async function work(orders: ChildOrders): Promise<void> {
   clearInterval(operator);
   await engine.close();
 }
-
-const LOOK_MS = 250;
 
 /** A run that was executed whenever its process was killed is a suspect like any other; nothing else ever ends it. */
 async function cancelQuarantined(engine: Engine, keep: (request: object) => void): Promise<void> {
