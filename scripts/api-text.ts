@@ -103,6 +103,7 @@ export function typeNamesIn(nodes: readonly ts.Node[]): readonly string[] {
   const visit = (node: ts.Node): void => {
     if (ts.isBlock(node)) return;
     if (ts.isTypeReferenceNode(node) && ts.isIdentifier(node.typeName)) names.add(node.typeName.text);
+    if (ts.isExpressionWithTypeArguments(node) && ts.isIdentifier(node.expression)) names.add(node.expression.text);
     if (ts.isTypeQueryNode(node) && ts.isIdentifier(node.exprName)) names.add(node.exprName.text);
     ts.forEachChild(node, visit);
   };
