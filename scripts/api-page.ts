@@ -29,10 +29,13 @@ export type Page = { readonly title: string; readonly intro: string; readonly gr
 /** What members are called on, as users name it. */
 const RECEIVERS: ReadonlyMap<string, string> = new Map([
   ["RunHandle", "run"],
-  ["ServiceControls", "fake"],
   ["ChildChain", "chain"],
+  ["NamedChain", "chain"],
+  ["RunExpectation", "expectRun(run)"],
+  ["ServiceControls", "fake"],
   ["ShapedChain", "chain"],
   ["StepChain", "chain"],
+  ["TestEngine", "t"],
 ]);
 
 /** The page. `links` knows the other names, see {@link anchorsOf}. */
@@ -44,12 +47,7 @@ export function renderPage({ title, intro, groups }: Page, links: Links): string
     "",
     intro,
     "",
-    ...groups.flatMap((group) => [
-      `**${group.title}**`,
-      "",
-      ...group.declared.map((one) => `- ${typeLink(one.name, links)}: ${firstSentence(docOf(docNode(one), links))}`),
-      "",
-    ]),
+    ...groups.flatMap((group) => [`**${group.title}**`, "", ...group.declared.map((one) => entryOf(one, links)), ""]),
     ...groups.flatMap((group) => [
       `## ${group.title}`,
       "",
@@ -60,6 +58,11 @@ export function renderPage({ title, intro, groups }: Page, links: Links): string
     .join("\n")
     .replaceAll(/\n{3,}/g, "\n\n")
     .trimEnd()}\n`;
+}
+
+function entryOf(one: Declared, links: Links): string {
+  const what = firstSentence(docOf(docNode(one), links));
+  return `- ${typeLink(one.name, links)}${what === "" ? "" : `: ${what}`}`;
 }
 
 /** The anchor of each name on the page, as GitHub numbers headings that are alike. */
@@ -157,7 +160,9 @@ function mentions(one: Declared, nodes: readonly ts.Node[], links: Links): reado
 }
 
 /** Type parameters, which a table of fields does not show. */
-function parametersLine(node: ts.TypeAliasDeclaration | ts.InterfaceDeclaration | ts.ClassDeclaration): readonly string[] {
+function parametersLine(
+  node: ts.TypeAliasDeclaration | ts.InterfaceDeclaration | ts.ClassDeclaration,
+): readonly string[] {
   const parameters = (node.typeParameters ?? []).map((parameter) => `\`${sourceOf(parameter)}\``);
   return parameters.length === 0 ? [] : [`Type parameters: ${parameters.join(", ")}.`, ""];
 }
@@ -249,11 +254,20 @@ function overloadsOf({ nodes }: Declared): readonly string[] {
   const functions = nodes.filter(ts.isFunctionDeclaration);
   const shown = functions.length === 1 ? functions : functions.filter((node) => node.body === undefined);
   return shown.map((node) => {
-    const text = sourceOf(node);
+    const text = withoutDefaults(node);
     return calm(node.body === undefined ? text : text.slice(0, text.length - sourceOf(node.body).length).trimEnd())
       .replace(/^async /, "")
       .replace(/;$/, "");
   });
+}
+
+/** A parameter that has a default may be left out. */
+function withoutDefaults(node: ts.FunctionDeclaration): string {
+  return node.parameters.reduce((text, { name, type, initializer }) => {
+    if (initializer === undefined || type === undefined) return text;
+    const [declared, shown] = [`${name.getText()}: ${sourceOf(type)}`, `${name.getText()}?: ${sourceOf(type)}`];
+    return text.replace(`${declared} = ${sourceOf(initializer)}`, shown);
+  }, sourceOf(node));
 }
 
 function constructorText(node: ts.ClassDeclaration): readonly string[] {
@@ -273,6 +287,7 @@ function constantText(node: ts.VariableStatement): string {
   if (declaration?.type !== undefined) return `const ${name}: ${sourceOf(declaration.type)}`;
   const made = declaration?.initializer;
   const value = bare(made);
+  if (value !== undefined && ts.isArrayLiteralExpression(value)) return `const ${name} = ${sourceOf(value)}`;
   if (value === undefined || !ts.isObjectLiteralExpression(value)) return `const ${name}`;
   const [first, ...others] = value.properties;
   return [

@@ -85,8 +85,7 @@ function declarationsOf(file: ts.SourceFile, name: string): readonly Declaration
 
 function nameOf(statement: ts.Statement): string | null {
   if (ts.isVariableStatement(statement)) return statement.declarationList.declarations[0]!.name.getText();
-  const named =
-    ts.isFunctionDeclaration(statement) || isTypeDeclaration(statement) || ts.isClassDeclaration(statement);
+  const named = ts.isFunctionDeclaration(statement) || isTypeDeclaration(statement) || ts.isClassDeclaration(statement);
   return named ? (statement.name?.text ?? null) : null;
 }
 

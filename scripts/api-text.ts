@@ -45,10 +45,11 @@ export function docLines({ text, params, throws }: Doc): readonly string[] {
   ];
 }
 
-/** Up to its first full stop that ends a sentence. */
+/** Up to its first full stop that ends a sentence; what leads to an example ends there. */
 export function firstSentence({ text }: Doc): string {
   const [paragraph = ""] = text.split("\n\n");
-  return /^.*?[.:;](?=\s|$)/s.exec(oneLine(paragraph))?.[0].replace(/[:;]$/, ".") ?? oneLine(paragraph);
+  const line = oneLine(paragraph);
+  return (/^.*?\.(?=\s|$)/.exec(line)?.[0] ?? line).replace(/:$/, ".");
 }
 
 /** With a full stop. */

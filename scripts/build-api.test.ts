@@ -72,6 +72,14 @@ describe("a declaration", () => {
     expect(text).toContain("#### run.go\n\n```ts signature\nrun.go(to: string): Promise<void>\n```\n\nGo.");
   });
 
+  it("of a parameter with a default shows that it may be left out, and a list of names what it holds", () => {
+    const text = shown(
+      '/** F. */\nexport function f(a: string, b: B = {}): void {}\n/** L. */\nexport const L = ["x", "y"] as const;\n',
+    );
+    expect(text).toContain("function f(a: string, b?: B): void\n");
+    expect(text).toContain('const L = ["x", "y"]\n');
+  });
+
   it("that is an interface is shown as a type is, with what it extends", () => {
     const text = shown(
       [

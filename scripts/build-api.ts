@@ -11,7 +11,14 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import ts from "typescript";
 import { anchorsOf, type Group, type Page, renderPage } from "./api-page.ts";
-import { type Declared, findDeclared, isTypeDeclaration, listExports, openSources, type Sources } from "./api-source.ts";
+import {
+  type Declared,
+  findDeclared,
+  isTypeDeclaration,
+  listExports,
+  openSources,
+  type Sources,
+} from "./api-source.ts";
 import { type Links, typeNamesIn } from "./api-text.ts";
 
 const ROOT = join(import.meta.dirname, "..");
