@@ -5,7 +5,7 @@
  * type of options as a table; any other type as it is declared.
  */
 import ts from "typescript";
-import type { Declared } from "./api-source.ts";
+import { type Declared, isTypeDeclaration } from "./api-source.ts";
 import {
   callsOf,
   calm,
@@ -30,8 +30,12 @@ export type Page = { readonly title: string; readonly intro: string; readonly gr
 const RECEIVERS: ReadonlyMap<string, string> = new Map([
   ["RunHandle", "run"],
   ["ChildChain", "chain"],
+  ["NamedChain", "chain"],
+  ["RunExpectation", "expectRun(run)"],
+  ["ServiceControls", "fake"],
   ["ShapedChain", "chain"],
   ["StepChain", "chain"],
+  ["TestEngine", "t"],
 ]);
 
 /** The page. `links` knows the other names, see {@link anchorsOf}. */
@@ -43,12 +47,7 @@ export function renderPage({ title, intro, groups }: Page, links: Links): string
     "",
     intro,
     "",
-    ...groups.flatMap((group) => [
-      `**${group.title}**`,
-      "",
-      ...group.declared.map((one) => `- ${typeLink(one.name, links)}: ${firstSentence(docOf(docNode(one), links))}`),
-      "",
-    ]),
+    ...groups.flatMap((group) => [`**${group.title}**`, "", ...group.declared.map((one) => entryOf(one, links)), ""]),
     ...groups.flatMap((group) => [
       `## ${group.title}`,
       "",
@@ -59,6 +58,11 @@ export function renderPage({ title, intro, groups }: Page, links: Links): string
     .join("\n")
     .replaceAll(/\n{3,}/g, "\n\n")
     .trimEnd()}\n`;
+}
+
+function entryOf(one: Declared, links: Links): string {
+  const what = firstSentence(docOf(docNode(one), links));
+  return `- ${typeLink(one.name, links)}${what === "" ? "" : `: ${what}`}`;
 }
 
 /** The anchor of each name on the page, as GitHub numbers headings that are alike. */
@@ -97,7 +101,7 @@ function renderDeclared(one: Declared, links: Links): readonly string[] {
   const lead = docLines(docOf(docNode(one), links));
   if (ts.isFunctionDeclaration(node)) return [...block(overloadsOf(one)), ...mentions(one, one.nodes, links), ...lead];
   if (ts.isVariableStatement(node)) return [...lead, ...block([constantText(node)])];
-  const plain = literalOf(one) === null || !hasWords(one);
+  const plain = shapeOf(one) === null || !hasWords(one);
   if (plain && !ts.isClassDeclaration(node)) {
     return [...lead, ...block([calm(sourceOf(node))]), ...mentions(one, [node], links)];
   }
@@ -156,21 +160,28 @@ function mentions(one: Declared, nodes: readonly ts.Node[], links: Links): reado
 }
 
 /** Type parameters, which a table of fields does not show. */
-function parametersLine(node: ts.TypeAliasDeclaration | ts.ClassDeclaration): readonly string[] {
+function parametersLine(
+  node: ts.TypeAliasDeclaration | ts.InterfaceDeclaration | ts.ClassDeclaration,
+): readonly string[] {
   const parameters = (node.typeParameters ?? []).map((parameter) => `\`${sourceOf(parameter)}\``);
   return parameters.length === 0 ? [] : [`Type parameters: ${parameters.join(", ")}.`, ""];
 }
 
 function basesLine(node: ts.Node, links: Links): readonly string[] {
   if (ts.isClassDeclaration(node)) return ["Extends `Error`.", ""];
-  if (!ts.isTypeAliasDeclaration(node) || !ts.isIntersectionTypeNode(node.type)) return [];
-  const bases = node.type.types.filter((type) => !ts.isTypeLiteralNode(type));
-  const names = bases.map((base) => {
+  const names = basesOf(node).map((base) => {
     const text = `\`${oneLine(sourceOf(base))}\``;
     const target = links(typeNamesIn([base])[0] ?? "");
     return target === null ? text : `[${text}](${target})`;
   });
-  return [`Everything of ${names.join(" and ")}, and:`, ""];
+  return names.length === 0 ? [] : [`Everything of ${names.join(" and ")}, and:`, ""];
+}
+
+/** What a type adds its own members to. */
+function basesOf(node: ts.Node): readonly ts.TypeNode[] {
+  if (ts.isInterfaceDeclaration(node)) return (node.heritageClauses ?? []).flatMap(({ types }) => [...types]);
+  if (!ts.isTypeAliasDeclaration(node) || !ts.isIntersectionTypeNode(node.type)) return [];
+  return node.type.types.filter((type) => !ts.isTypeLiteralNode(type));
 }
 
 function block(texts: readonly string[]): readonly string[] {
@@ -184,7 +195,7 @@ type Member = Called | Field;
 /** Members that users see; not those that only carry types, which their comment says. */
 function membersOf(one: Declared): readonly Member[] {
   const all = one.nodes.flatMap((node): readonly Member[] =>
-    ts.isClassDeclaration(node) ? node.members.filter(isField) : (literalOf(one)?.members.filter(canBeCalled) ?? []),
+    ts.isClassDeclaration(node) ? node.members.filter(isField) : (shapeOf(one)?.members.filter(canBeCalled) ?? []),
   );
   return all.filter((member) => !/never called/.test(commentOf(member)));
 }
@@ -222,10 +233,10 @@ function receiverOf(name: string): string {
   return RECEIVERS.get(name) ?? `${name.charAt(0).toLowerCase()}${name.slice(1)}`;
 }
 
-/** The object type of an alias, also the one in an intersection. */
-function literalOf({ nodes: [node] }: Declared): ts.TypeLiteralNode | null {
-  if (node === undefined || ts.isFunctionDeclaration(node) || ts.isVariableStatement(node)) return null;
-  if (ts.isClassDeclaration(node)) return null;
+/** What has the members: an interface, or the object type of an alias, also the one in an intersection. */
+function shapeOf({ nodes: [node] }: Declared): ts.TypeLiteralNode | ts.InterfaceDeclaration | null {
+  if (node === undefined || !isTypeDeclaration(node)) return null;
+  if (ts.isInterfaceDeclaration(node)) return node;
   const { type } = node;
   if (ts.isTypeLiteralNode(type)) return type;
   const parts: readonly ts.TypeNode[] = ts.isIntersectionTypeNode(type) ? type.types : [];
@@ -243,11 +254,20 @@ function overloadsOf({ nodes }: Declared): readonly string[] {
   const functions = nodes.filter(ts.isFunctionDeclaration);
   const shown = functions.length === 1 ? functions : functions.filter((node) => node.body === undefined);
   return shown.map((node) => {
-    const text = sourceOf(node);
+    const text = withoutDefaults(node);
     return calm(node.body === undefined ? text : text.slice(0, text.length - sourceOf(node.body).length).trimEnd())
       .replace(/^async /, "")
       .replace(/;$/, "");
   });
+}
+
+/** A parameter that has a default may be left out. */
+function withoutDefaults(node: ts.FunctionDeclaration): string {
+  return node.parameters.reduce((text, { name, type, initializer }) => {
+    if (initializer === undefined || type === undefined) return text;
+    const [declared, shown] = [`${name.getText()}: ${sourceOf(type)}`, `${name.getText()}?: ${sourceOf(type)}`];
+    return text.replace(`${declared} = ${sourceOf(initializer)}`, shown);
+  }, sourceOf(node));
 }
 
 function constructorText(node: ts.ClassDeclaration): readonly string[] {
@@ -267,6 +287,7 @@ function constantText(node: ts.VariableStatement): string {
   if (declaration?.type !== undefined) return `const ${name}: ${sourceOf(declaration.type)}`;
   const made = declaration?.initializer;
   const value = bare(made);
+  if (value !== undefined && ts.isArrayLiteralExpression(value)) return `const ${name} = ${sourceOf(value)}`;
   if (value === undefined || !ts.isObjectLiteralExpression(value)) return `const ${name}`;
   const [first, ...others] = value.properties;
   return [

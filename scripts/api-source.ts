@@ -11,7 +11,17 @@ import ts from "typescript";
 export type Declared = { readonly name: string; readonly file: ts.SourceFile; readonly nodes: readonly Declaration[] };
 
 /** What can be declared. */
-export type Declaration = ts.FunctionDeclaration | ts.TypeAliasDeclaration | ts.ClassDeclaration | ts.VariableStatement;
+export type Declaration =
+  | ts.FunctionDeclaration
+  | ts.TypeAliasDeclaration
+  | ts.InterfaceDeclaration
+  | ts.ClassDeclaration
+  | ts.VariableStatement;
+
+/** Whether a node declares a type: by an alias, or by an interface where the type speaks of `this`. */
+export function isTypeDeclaration(node: ts.Node): node is ts.TypeAliasDeclaration | ts.InterfaceDeclaration {
+  return ts.isTypeAliasDeclaration(node) || ts.isInterfaceDeclaration(node);
+}
 
 /** Reads each file once. */
 export type Sources = { readonly read: (path: string) => ts.SourceFile };
@@ -75,8 +85,7 @@ function declarationsOf(file: ts.SourceFile, name: string): readonly Declaration
 
 function nameOf(statement: ts.Statement): string | null {
   if (ts.isVariableStatement(statement)) return statement.declarationList.declarations[0]!.name.getText();
-  const named =
-    ts.isFunctionDeclaration(statement) || ts.isTypeAliasDeclaration(statement) || ts.isClassDeclaration(statement);
+  const named = ts.isFunctionDeclaration(statement) || isTypeDeclaration(statement) || ts.isClassDeclaration(statement);
   return named ? (statement.name?.text ?? null) : null;
 }
 

@@ -45,10 +45,11 @@ export function docLines({ text, params, throws }: Doc): readonly string[] {
   ];
 }
 
-/** Up to its first full stop that ends a sentence. */
+/** Up to its first full stop that ends a sentence; what leads to an example ends there. */
 export function firstSentence({ text }: Doc): string {
   const [paragraph = ""] = text.split("\n\n");
-  return /^.*?[.:;](?=\s|$)/s.exec(oneLine(paragraph))?.[0].replace(/[:;]$/, ".") ?? oneLine(paragraph);
+  const line = oneLine(paragraph);
+  return (/^.*?\.(?=\s|$)/.exec(line)?.[0] ?? line).replace(/:$/, ".");
 }
 
 /** With a full stop. */
@@ -103,6 +104,7 @@ export function typeNamesIn(nodes: readonly ts.Node[]): readonly string[] {
   const visit = (node: ts.Node): void => {
     if (ts.isBlock(node)) return;
     if (ts.isTypeReferenceNode(node) && ts.isIdentifier(node.typeName)) names.add(node.typeName.text);
+    if (ts.isExpressionWithTypeArguments(node) && ts.isIdentifier(node.expression)) names.add(node.expression.text);
     if (ts.isTypeQueryNode(node) && ts.isIdentifier(node.exprName)) names.add(node.exprName.text);
     ts.forEachChild(node, visit);
   };

@@ -72,6 +72,25 @@ describe("a declaration", () => {
     expect(text).toContain("#### run.go\n\n```ts signature\nrun.go(to: string): Promise<void>\n```\n\nGo.");
   });
 
+  it("of a parameter with a default shows that it may be left out, and a list of names what it holds", () => {
+    const text = shown(
+      '/** F. */\nexport function f(a: string, b: B = {}): void {}\n/** L. */\nexport const L = ["x", "y"] as const;\n',
+    );
+    expect(text).toContain("function f(a: string, b?: B): void\n");
+    expect(text).toContain('const L = ["x", "y"]\n');
+  });
+
+  it("that is an interface is shown as a type is, with what it extends", () => {
+    const text = shown(
+      [
+        "/** B. */\nexport type Base = { /** One. */ readonly one: string };",
+        "/** R. */\nexport interface RunHandle extends Base {\n  /** Go. */\n  readonly go: (to: string) => this;\n}\n",
+      ].join("\n"),
+    );
+    expect(text).toContain("RunHandle\n\nR.\n\nEverything of [`Base`](#base), and:");
+    expect(text).toContain("#### run.go\n\n```ts signature\nrun.go(to: string): this\n```\n\nGo.");
+  });
+
   it("whose name is that of another heading gets the anchor that a reader's browser finds", () => {
     const source = "/** S. */\nexport function s(a: S): void {}\n/** T. */\nexport type S = string;\n";
     expect(shown(source).replaceAll("s()", "s")).toContain("See [`S`](#s-1).");

@@ -11,7 +11,14 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import ts from "typescript";
 import { anchorsOf, type Group, type Page, renderPage } from "./api-page.ts";
-import { type Declared, findDeclared, listExports, openSources, type Sources } from "./api-source.ts";
+import {
+  type Declared,
+  findDeclared,
+  isTypeDeclaration,
+  listExports,
+  openSources,
+  type Sources,
+} from "./api-source.ts";
 import { type Links, typeNamesIn } from "./api-text.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -65,7 +72,7 @@ function toPage(sources: Sources, { title, module, intro }: Entry, earlier: read
     {
       title: "Types",
       declared: exports.filter(
-        ({ nodes: [node] }) => node !== undefined && ts.isTypeAliasDeclaration(node) && !isAboutErrors(node),
+        ({ nodes: [node] }) => node !== undefined && isTypeDeclaration(node) && !isAboutErrors(node),
       ),
     },
     { title: "Errors", declared: exports.filter(({ nodes: [node] }) => node !== undefined && isAboutErrors(node)) },

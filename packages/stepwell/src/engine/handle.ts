@@ -69,6 +69,7 @@ export type RunStatus = {
 /** A history event with `value`, `input` and `error` decoded. */
 export type DecodedEvent = Decoded<HistoryEvent>;
 
+/** An event whose payloads are values, and whose error is an Error. */
 type Decoded<E> = E extends HistoryEvent
   ? { readonly [K in keyof E]: K extends "value" | "input" ? unknown : K extends "error" ? Error : E[K] }
   : never;

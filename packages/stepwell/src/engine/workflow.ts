@@ -19,7 +19,7 @@ import type { Signal } from "./signal.ts";
 
 /** What a wait for a signal gives: the payload, or the stored fact that none came in time. */
 export type Received<V> = { readonly ok: true; readonly value: V };
-/** See {@link Received}. */
+/** What a wait for a signal gives when none came in time. */
 export type TimedOut = { readonly ok: false; readonly reason: "timeout" };
 
 /** Options of `ctx.map`. */

@@ -37,7 +37,7 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
 };
 
 /**
- * Declare the suite.
+ * Declare the tests that every store must pass.
  *
  * @param name of the store, as the tests' heading
  * @param open gives an empty store each time; the suite closes it

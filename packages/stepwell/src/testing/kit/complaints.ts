@@ -9,7 +9,7 @@ import { shorten } from "../../model/plain.ts";
 import type { Store, Write, WriteResult } from "../../store/store.ts";
 import { refusal } from "./refusal.ts";
 
-/** What is complained about. */
+/** Mistakes that do not show in a run's outcome; docs/errors.md says what to do about each. */
 export const COMPLAINT_CODES = [
   "STEP_FLOATING",
   "STEP_NAME_REUSED",

@@ -29,21 +29,25 @@ export type FailureMatch =
 export type StepMatch = {
   /** How often its code was tried, as far as is recorded: 1 is success at first go. */
   readonly times?: number;
+  /** How it ended. */
   readonly outcome?: StepOutcome;
   /** What the body got. */
   readonly value?: unknown;
 };
 
-/** See the header. Every method adds an assertion; they hold at the same moment. */
+/** Assertions about a run. Every method adds one; they hold at the same moment. Await the last one. */
 export type RunExpectation<Output> = Promise<void> & {
   /** It has completed; with this output, if one is given. */
   readonly completed: (...output: [output?: Output]) => RunExpectation<Output>;
   /** It has failed; with this error, if one is described. */
   readonly failed: (error?: FailureMatch) => RunExpectation<Output>;
+  /** It was cancelled; for this reason, if one is given. */
   readonly cancelled: (reason?: string | RegExp) => RunExpectation<Output>;
   /** It waits, for a signal, or for the timer, retry or child of that name. */
   readonly waitingFor: (what: Signal<never, unknown> | StepName) => RunExpectation<Output>;
+  /** The code of this step was tried; as `match` says, if it is given. */
   readonly ranStep: (step: StepName, match?: StepMatch) => RunExpectation<Output>;
+  /** The code of this step was never tried. */
   readonly didNotRun: (step: StepName) => RunExpectation<Output>;
   /** These have ended in this order; others may have ended in between. */
   readonly stepsInOrder: (steps: readonly StepName[]) => RunExpectation<Output>;

@@ -53,7 +53,8 @@ export type KillReport = {
 const SHOWN_MAX = 3;
 
 /**
- * Kill the process at every moment, and compare. See the header of kill.ts.
+ * Run a workflow once undisturbed, then once for every moment at which its process can die, killed at that moment, and
+ * compare: how the runs ended, what their steps gave, what the services did and how often.
  *
  * @param setup makes the workflow and the fakes that it calls, afresh
  * @throws AssertionError naming the moments at which a crash makes a difference, and the difference

@@ -84,6 +84,7 @@ export interface ServiceControls {
   readonly harmless: boolean;
 }
 
+/** A function of a service, as its callers know it. */
 type Work = (...args: never[]) => unknown;
 
 /** A fake function: called like the one it stands for, and told how to behave. */

@@ -30,7 +30,7 @@ export type TestEngineOptions = Omit<EngineOptions, "poll"> & {
   readonly allow?: readonly ComplaintCode[];
 };
 
-/** Options of {@link TestEngine.run}. */
+/** Options of `run` of a test engine. */
 export type TestRunOptions = StartOptions & FinishOptions;
 
 /** The next process. */
@@ -39,7 +39,7 @@ export type NextProcess = {
   readonly workflows?: readonly Workflow[];
 };
 
-/** See the header. */
+/** An engine in a test: its store and its clock are its own, and its process can be killed. */
 export type TestEngine = {
   /** The real engine of the living process; another one after `crash` and `restart`. */
   readonly engine: Engine;
@@ -63,6 +63,7 @@ export type TestEngine = {
   readonly advance: (by: Duration) => Promise<void>;
   /** Move the clock to a moment that has not passed. */
   readonly advanceTo: (moment: Date | string | number) => Promise<void>;
+  /** What the clock says. */
   readonly now: () => Date;
   /**
    * Kill the process, as kill -9 would, and open the next one on the same store. What the dead one was about to do
