@@ -33,8 +33,8 @@ export type Lease = {
 export type LeaseEvents = {
   /** Drop every execution. */
   readonly lost: () => void;
-  /** The lease was renewed: time to look for requests that other processes left. */
-  readonly renewed: () => void;
+  /** The lease was renewed: time to look for requests that other processes left. Never rejects. */
+  readonly renewed: () => Promise<void>;
   /** Runs were freed from dead workers. */
   readonly freed: () => void;
 };
@@ -93,14 +93,18 @@ async function renew(deps: Omit<Deps, "worker">, state: State, events: LeaseEven
   const askedMs = host.monotonicMs();
   const leftMs = Math.max(0, (settings.leaseMs * 2) / 3 - (askedMs - state.renewedAtMs));
   const cancelFence = host.timer(leftMs, () => drop(state, events));
+  const lapsed = leftMs === 0;
   try {
     const alive = await store.renewWorker(state.workerId, settings.leaseMs, host.nowMs());
     if (state.stopped) return;
     if (!alive) await registerAnew(deps, state, events);
+    cancelFence();
+    // Whoever stalled hears what was asked meanwhile, such as a cancel, before any step begins.
+    if (lapsed) await events.renewed();
     state.renewedAtMs = askedMs;
     state.dropped = false;
     for (const waiter of state.waiters.splice(0)) waiter();
-    events.renewed();
+    if (!lapsed) void events.renewed();
     await takeOver(deps, state, events);
   } catch (error) {
     deps.log?.({ level: "warn", message: `the lease could not be renewed: ${String(error)}` });

@@ -8,19 +8,22 @@ import { readInbox } from "./inbox.ts";
 import type { Lease } from "./lease.ts";
 import { freeSlots, type Slots } from "./slots.ts";
 
-/** Look around, soon; asked again during a look, it looks once more after it. */
-export function openNotice(deps: Deps, slots: Slots, lease: Lease): () => void {
-  let phase: "idle" | "looking" | "again" = "idle";
-  const notice = (): void => {
-    if (phase !== "idle") return void (phase = "again");
-    phase = "looking";
-    void lookAround(deps, slots, lease).then(() => {
-      const again = phase === "again";
-      phase = "idle";
-      if (again) notice();
-    });
+/** Look around; asked again during a look, it looks once more after it. Resolves when that is done; never rejects. */
+export function openNotice(deps: Deps, slots: Slots, lease: Lease): () => Promise<void> {
+  let looking: Promise<void> | null = null;
+  let again = false;
+  const look = async (): Promise<void> => {
+    do {
+      again = false;
+      await lookAround(deps, slots, lease);
+    } while (again);
+    looking = null;
   };
-  return notice;
+  return () => {
+    if (looking === null) return (looking = look());
+    again = true;
+    return looking;
+  };
 }
 
 async function lookAround(deps: Deps, slots: Slots, lease: Lease): Promise<void> {

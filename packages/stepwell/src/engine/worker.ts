@@ -37,8 +37,8 @@ export async function openWorker(deps: Deps): Promise<Worker> {
   };
   const lease = await openLease(deps, {
     lost: () => dropAll(slots),
-    renewed: () => {
-      if (opened) look();
+    renewed: async () => {
+      if (opened) await look();
     },
     freed: () => nudge(),
   });
@@ -50,7 +50,7 @@ export async function openWorker(deps: Deps): Promise<Worker> {
     lease.stop();
     throw error;
   }
-  const unwatch = deps.store.watch(look);
+  const unwatch = deps.store.watch(() => void look());
   const unscan = watchStuck(deps, slots);
   opened = true;
   nudge();

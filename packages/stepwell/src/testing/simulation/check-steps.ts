@@ -215,10 +215,16 @@ function badAttempts(c: Case, name: string, list: readonly Execution[]): Finding
     const failure = c.ledger.attempts.find((one) => isFailure(one, rowId, key, start.attempt - 1));
     if (failure === undefined) return [];
     const { attempt, dueInMs } = failure.entry;
-    const early = start.wallMs < (attempt.dueAtMs ?? 0) && start.trueMs - failure.trueMs < (dueInMs ?? 0);
+    const early =
+      start.wallMs < (attempt.dueAtMs ?? 0) && start.trueMs - failure.trueMs < (dueInMs ?? 0) && !standsStill(c, start);
     const what = `"${key}" made attempt ${start.attempt} at ${start.wallMs}, due at ${attempt.dueAtMs}`;
     return early ? [{ run: start.run, what }] : [];
   });
+}
+
+/** A clock that was set back stands still until it is reached again; its process reckons with the time that passes. */
+function standsStill(c: Case, { process, wallMs, trueMs }: WitnessEvent): boolean {
+  return c.evidence.witness.some((one) => one.process === process && one.wallMs === wallMs && one.trueMs !== trueMs);
 }
 
 function isFailure(

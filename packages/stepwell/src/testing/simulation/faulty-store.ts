@@ -78,7 +78,7 @@ export function openFaultyStore(disk: Disk, caller: Process, dice: Dice): Store 
       ),
     claimRuns: (by) =>
       write(
-        () => claimAgain(line, by.suspects, store.claimRuns({ ...by, nowMs: clock(by.nowMs) })),
+        () => claimAgain(line, by, (limit) => store.claimRuns({ ...by, limit, nowMs: clock(by.nowMs) })),
         (claims) => ({ kind: "claim", workerId: by.workerId, claims }),
       ),
     resumePaused: (versionIds, nowMs) => send(line, "write", () => store.resumePaused(versionIds, clock(nowMs))),
@@ -258,20 +258,23 @@ function tellWatching({ watching }: Disk, committer: Process): void {
   }
 }
 
-/** What every adapter owes: a claim whose answer was lost is given again, as long as it is held. */
+/** What every adapter owes: a claim whose answer was lost is given again, as long as it is held, and within the limit. */
 async function claimAgain(
   line: Line,
-  suspects: boolean,
-  claiming: Promise<readonly Claim[]>,
+  { suspects, limit }: { readonly suspects: boolean; readonly limit: number },
+  claim: (limit: number) => Promise<readonly Claim[]>,
 ): Promise<readonly Claim[]> {
-  const claims = await claiming;
-  const doubtful = line.doubtful.filter((claim) => isSuspect(claim.run) === suspects);
-  line.doubtful = line.doubtful.filter((claim) => isSuspect(claim.run) !== suspects);
+  const asked = suspects ? Math.min(limit, 1) : limit;
+  const settled = new Set<Claim>();
   const held: Claim[] = [];
-  for (const claim of doubtful) {
-    const run = await line.disk.store.findRun(claim.run);
-    if (run?.fence === claim.run.fence && run.workerId === claim.run.workerId) held.push({ ...claim, run });
+  for (const one of line.doubtful.filter(({ run }) => isSuspect(run) === suspects)) {
+    if (held.length >= asked) break;
+    settled.add(one);
+    const run = await line.disk.store.findRun(one.run);
+    if (run?.fence === one.run.fence && run.workerId === one.run.workerId) held.push({ ...one, run });
   }
+  const claims = held.length >= asked ? [] : await claim(asked - held.length);
+  line.doubtful = line.doubtful.filter((one) => !settled.has(one));
   return [...held, ...claims];
 }
 
