@@ -14,7 +14,12 @@ export default defineConfig({
       include: ["packages/*/src/**/*.ts"],
       exclude: ["**/*.generated.ts"],
       reporter: [["text", { skipFull: true }]],
-      thresholds: { lines: 90 },
+      // A glob is judged by the sum of its files. Host.ts is held by tests that are processes of their own, unseen here.
+      thresholds: {
+        "packages/stepwell/src/**": { lines: 95 },
+        "packages/stepwell/src/model/**": { branches: 95 },
+        "packages/stepwell/src/engine/**": { branches: 95 },
+      },
     },
   },
 });

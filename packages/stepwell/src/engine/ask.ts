@@ -41,6 +41,6 @@ export function openCall(
   const call: Call = { exec, key, kind, config, perform, resolve, reject, promise };
   return openChain(call, (begun) => {
     if (config.was === null) beginCall(deps, begun);
-    else beginRenamed(deps, begun, base);
+    else beginRenamed(deps, begun, base, config.was);
   });
 }

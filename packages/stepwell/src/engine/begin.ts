@@ -143,11 +143,11 @@ function nextDueInMs(deps: Deps, exec: Execution): number {
 
 function linger(deps: Deps, slots: Slots, exec: Execution): void {
   slots.lingering.set(exec.run.rowId, exec);
-  if (slots.lingering.size <= deps.settings.lingerMax) return;
-  const [oldest] = slots.lingering.values();
-  if (oldest === undefined) return;
-  slots.lingering.delete(oldest.run.rowId);
-  loseExecution(oldest, leaseLost(oldest));
+  for (const oldest of slots.lingering.values()) {
+    if (slots.lingering.size <= deps.settings.lingerMax) return;
+    slots.lingering.delete(oldest.run.rowId);
+    loseExecution(oldest, leaseLost(oldest));
+  }
 }
 
 /**

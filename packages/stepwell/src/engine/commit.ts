@@ -20,9 +20,7 @@ export type Answered = (result: WriteResult) => void;
 /** The group commit of one engine. */
 export type Committer = {
   readonly submit: (write: Write, answered: Answered) => void;
-  /** Number of the flush whose answers are being handed out; two answers of one flush share it. */
-  readonly flushNumber: () => number;
-  /** Flushes so far, for the benchmark and the curious. */
+  /** Flushes so far: the number of the one whose answers are being handed out. Two answers of one flush share it. */
   readonly flushes: () => number;
   /** Resolves when nothing waits to be stored. */
   readonly idle: () => Promise<void>;
@@ -64,7 +62,6 @@ export function openCommitter(host: Host, store: Store, failed: (error: Stepwell
       state.scheduled = true;
       host.defer(flush);
     },
-    flushNumber: () => state.flushes,
     flushes: () => state.flushes,
     idle: () => (state.scheduled ? new Promise((resolve) => state.idlers.push(resolve)) : Promise.resolve()),
     close: () => {
@@ -126,6 +123,12 @@ function isOwned(write: Write): boolean {
 function toStoreError(thrown: unknown): StepwellError {
   if (thrown instanceof StepwellError) return thrown;
   return new StepwellError("STORE_FAILED", "the store failed in an unexpected way.", { cause: thrown });
+}
+
+/** Why a write was not stored: what the store says, or that it answered something that this write cannot be told. */
+export function whyNot(result: WriteResult, write: string): StepwellError {
+  if (result.kind === "refused") return result.error;
+  return new StepwellError("STORE_FAILED", `the store answered "${result.kind}" to ${write}.`);
 }
 
 function closedAnswer(): WriteResult {

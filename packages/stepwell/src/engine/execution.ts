@@ -186,7 +186,7 @@ export function newExecution(
     workflow,
     run,
     freshInput: null,
-    owner: { rowId: run.rowId, workerId: run.workerId ?? 0, fence: run.fence },
+    owner: ownerOf(run),
     phase: "running",
     clock: { storeMs: claim.nowMs, monotonicMs: Infinity },
     seq: memory?.lastSeq ?? run.historySeq,
@@ -227,6 +227,11 @@ export function newExecution(
     checkIdle: hooks.checkIdle,
     beat: hooks.beat,
   };
+}
+
+/** Of a run as it was claimed: it has a worker. */
+export function ownerOf({ rowId, workerId, fence }: Run): Owner {
+  return { rowId, workerId: workerId!, fence };
 }
 
 /** The input for one body, which may change it as it likes: every body gets a copy of its own. */

@@ -12,6 +12,7 @@ import { issuesText, validate } from "../model/schema.ts";
 import type { Ending } from "../model/transition.ts";
 import type { HistoryEvent } from "../model/history.ts";
 import type { RunRef } from "../store/store.ts";
+import { whyNot } from "./commit.ts";
 import type { Deps } from "./deps.ts";
 import type { Signal } from "./signal.ts";
 
@@ -204,9 +205,7 @@ function post(deps: Deps, to: RunRef, item: NewInboxItem): Promise<void> {
       }
       if (result.kind === "unknown_run") return reject(notFound(to));
       if (result.kind === "ended") return item.kind === "cancel" ? resolve() : reject(hasEnded(to, result.state));
-      reject(
-        result.kind === "refused" ? result.error : new StepwellError("STORE_FAILED", `odd answer "${result.kind}".`),
-      );
+      reject(whyNot(result, "a message"));
     });
   });
 }

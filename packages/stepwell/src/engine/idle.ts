@@ -22,6 +22,7 @@ import {
   isGone,
   loseExecution,
   observeClock,
+  ownerOf,
   type PendingWait,
   releaseHeld,
   scheduleIdleCheck,
@@ -64,7 +65,7 @@ export function holdCall(deps: Deps, exec: Execution, call: HeldCall): void {
 /** Continue a parked execution in memory. Only valid when nobody held the run meanwhile: new fence = old + 1. */
 export async function continueExecution(deps: Deps, exec: Execution, claim: Claim): Promise<void> {
   exec.run = claim.run;
-  exec.owner = { rowId: claim.run.rowId, workerId: claim.run.workerId ?? 0, fence: claim.run.fence };
+  exec.owner = ownerOf(claim.run);
   exec.phase = "running";
   observeClock(deps.host, exec, claim.nowMs);
   syncAttributes(deps, exec);

@@ -11,6 +11,7 @@ import type { InboxItem } from "../model/inbox.ts";
 import type { NewAttempt } from "../model/step.ts";
 import type { Transition } from "../model/transition.ts";
 import type { Write, WriteResult } from "../store/store.ts";
+import { whyNot } from "./commit.ts";
 import { deliverFresh, quieten } from "./delivery.ts";
 import type { Deps } from "./deps.ts";
 import { type Execution, isGone, loseExecution, observeClock, runName } from "./execution.ts";
@@ -56,9 +57,9 @@ export function saveAttempt(
   const dueAtMs = "dueAtMs" in due ? due.dueAtMs : null;
   const stored = { ...attempt, seq: nextSeq(exec, null), dueAtMs };
   submit(deps, exec, { kind: "attempt", owner: exec.owner, attempt: stored, dueInMs }, (result) => {
-    const atMs = momentOf(result);
-    observeClock(deps.host, exec, atMs);
-    saved(dueAtMs ?? atMs + (dueInMs ?? 0));
+    if (result.kind !== "stored") return refuse(deps, exec, whyNot(result, "an attempt"));
+    observeClock(deps.host, exec, result.atMs);
+    saved("dueAtMs" in due ? due.dueAtMs : result.atMs + due.dueInMs);
     quieten(deps, exec);
   });
 }
@@ -131,9 +132,4 @@ function refuse(deps: Deps, exec: Execution, error: StepwellError): void {
 /** Why an execution ends whose run another worker has taken. */
 export function leaseLost(exec: Execution): StepwellError {
   return new StepwellError("LEASE_LOST", `another worker may own run ${runName(exec)} now.`);
-}
-
-function momentOf(result: WriteResult): number {
-  if (result.kind === "stored") return result.atMs;
-  throw new StepwellError("STORE_FAILED", `the store answered "${result.kind}" to an attempt.`);
 }

@@ -12,8 +12,8 @@ import type { Workflow } from "./workflow.ts";
 export type Registry = {
   /** The newest registered version that may execute runs of `version`; null: none. */
   readonly findFor: (version: Version) => Workflow | null;
-  /** Whether a registered version may execute runs of this one. */
-  readonly executes: (identity: Identity, versionId: number) => boolean;
+  /** Whether a registered version may execute runs of this one, as of the last refresh. */
+  readonly executes: (versionId: number) => boolean;
   /** The newest registered version by name. */
   readonly findNewest: (namespace: string, name: string) => Workflow | null;
   /** Row of a version in the store, inserted on first use. */
@@ -53,13 +53,9 @@ export function openRegistry(store: Store, workflows: readonly Workflow[]): Regi
     await refresh();
     return versionId;
   };
-  const executes = ({ namespace, name, version }: Identity, versionId: number): boolean => {
-    const known = byVersion.get(versionId);
-    return (known === undefined ? findFor({ namespace, name, version, versionId }) : known) !== null;
-  };
   return {
     findFor,
-    executes,
+    executes: (versionId) => (byVersion.get(versionId) ?? null) !== null,
     findNewest: (namespace, name) => byName.get(nameKey({ namespace, name }))?.[0] ?? null,
     versionIdOf: (identity) => versionIds.get(identityText(identity)) ?? ensure(identity),
     claimable: () => claimable,

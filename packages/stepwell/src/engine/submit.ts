@@ -13,6 +13,7 @@ import { identityText } from "../model/identity.ts";
 import type { NewRun, Parent, Run } from "../model/run.ts";
 import { issuesText, validate } from "../model/schema.ts";
 import type { WriteResult } from "../store/store.ts";
+import { whyNot } from "./commit.ts";
 import type { Deps } from "./deps.ts";
 import type { Workflow } from "./workflow.ts";
 
@@ -77,9 +78,9 @@ function toPrepared(
  * left for others (F28).
  */
 export function insertRun(deps: Deps, prepared: Prepared): Promise<{ readonly rowId: number; readonly id: string }> {
-  const { workflow, run } = prepared;
-  const workerId = deps.registry.executes(workflow, run.versionId) ? deps.worker.reserve() : null;
-  const write = { kind: "insert_run", run: prepared.run, claimFor: workerId, owner: null } as const;
+  const { run } = prepared;
+  const workerId = deps.registry.executes(run.versionId) ? deps.worker.reserve() : null;
+  const write = { kind: "insert_run", run, claimFor: workerId, owner: null } as const;
   return new Promise((resolve, reject) => {
     deps.committer.submit(write, (result) => {
       try {
@@ -108,8 +109,7 @@ function inserted(deps: Deps, prepared: Prepared, workerId: number | null, resul
     return result.run.rowId;
   }
   if (workerId !== null) deps.worker.unreserve();
-  if (result.kind === "refused") throw result.error;
-  throw new StepwellError("STORE_FAILED", `the store answered "${result.kind}" to a start.`);
+  throw whyNot(result, "a start");
 }
 
 /**

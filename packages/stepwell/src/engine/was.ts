@@ -4,7 +4,7 @@
  * compensation, ids of children.
  */
 import { StepwellError } from "../model/errors.ts";
-import { checkKey, stepKey } from "../model/key.ts";
+import { checkKey, stepKey, type StepName } from "../model/key.ts";
 import { rejectCall } from "./chain.ts";
 import type { Deps } from "./deps.ts";
 import { type Execution, runName } from "./execution.ts";
@@ -13,9 +13,9 @@ import { beginCall, type Call } from "./steps.ts";
 /** Which key a call goes by, and which others it had. */
 export type TakenKey = { readonly key: string; readonly formerly: readonly string[] };
 
-/** Begin a call under the key that the history knows. `base` is what its key begins with. */
-export function beginRenamed(deps: Deps, call: Call, base: string): void {
-  const old = (call.config.was ?? []).map((name) => checkKey(base + stepKey(name)));
+/** Begin a call under the key that the history knows: its own, or `base` and one of the names that it had. */
+export function beginRenamed(deps: Deps, call: Call, base: string, was: readonly StepName[]): void {
+  const old = was.map((name) => checkKey(base + stepKey(name)));
   try {
     beginCall(deps, { ...call, ...takeKey(call.exec, call.key, old) });
   } catch (error) {

@@ -17,6 +17,8 @@ function openScene(works = false) {
     looks: [] as (readonly number[])[],
     ended: new Set<number>(),
     failure: null as unknown,
+    /** How long the store takes. */
+    asking: () => Promise.resolve(),
     listeners: new Set<() => void>(),
   };
   const host = {
@@ -31,6 +33,7 @@ function openScene(works = false) {
   const store = {
     listEnded: async (rowIds: readonly number[]) => {
       scene.looks.push(rowIds);
+      await scene.asking();
       if (scene.failure !== null) throw scene.failure as Error;
       const found = rowIds.filter((rowId) => scene.ended.has(rowId));
       return found.map((rowId) => ({ rowId, ending: { state: "completed", value: `${rowId}` } as const }));
@@ -78,6 +81,23 @@ async function advance(scene: Scene, ms: number): Promise<void> {
 const codeOf = (error: { readonly code?: unknown }) => error.code;
 
 describe("runs that end elsewhere", () => {
+  it("a close tells who waits at once, whether the look is planned or under way", async () => {
+    for (const turns of [0, 5]) {
+      const { scene, elsewhere, wait } = openScene();
+      let answer = (): void => {};
+      scene.asking = () => new Promise((resolve) => (answer = resolve));
+      const code = wait(1).catch(codeOf);
+      for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      elsewhere.close();
+      expect(await code).toBe("ENGINE_CLOSED");
+      answer();
+      await settle();
+      await advance(scene, 60_000);
+      expect(scene.looks.length).toBe(turns === 0 ? 0 : 1);
+      expect([scene.timers.size, scene.listeners.size]).toEqual([0, 0]);
+    }
+  });
+
   it("however many are awaited, one query asks for all of them", async () => {
     const { scene, wait } = openScene();
     const waiting = Array.from({ length: 500 }, (_, rowId) => wait(rowId));

@@ -235,3 +235,34 @@ it("a store URL that names no store is refused with an example of one that does"
     message: expect.stringContaining("sqlite:./app.db") as unknown,
   });
 });
+
+it("a drain waits for running steps as long as it is told; the run goes on elsewhere", async () => {
+  const world = await openWorld();
+  let ends = false;
+  const w = workflow("t/drained", { version: "1.0.0" }, (ctx) =>
+    ctx.step("work", () => (ends ? "done" : new Promise<string>(() => {}))),
+  );
+  const first = await world.open({ workflows: [w] });
+  await first.engine.start(w, undefined, { id: "x" });
+  await world.settle();
+  let drained = false;
+  const draining = first.engine.drain({ grace: "3s" }).then(() => (drained = true));
+  await world.advance(2_900);
+  expect(drained).toBe(false);
+  await world.advance(200);
+  await draining;
+  await expect(first.engine.drain({ grace: "soon" as "3s" })).rejects.toMatchObject({ code: "DURATION_INVALID" });
+  ends = true;
+  const second = await world.open({ workflows: [w] });
+  expect(await (await second.engine.get(w, "x")).result()).toBe("done");
+});
+
+it("an engine works once; one that does not work can be drained and closed all the same", async () => {
+  const world = await openWorld();
+  const { engine } = await world.open({ workflows: [echo], work: false });
+  await engine.drain();
+  await engine.work();
+  await expect(engine.work()).rejects.toMatchObject({ code: "OPTION_INVALID" });
+  expect(await engine.run(echo, { n: 5 })).toBe(5);
+  await engine.close();
+});

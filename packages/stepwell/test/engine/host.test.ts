@@ -1,9 +1,9 @@
 /** Host: real processes, real signals, real strays. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openEngineOn } from "../../src/engine/engine.ts";
 import { openHost } from "../../src/engine/host.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite.ts";
@@ -83,7 +83,7 @@ describe("F8: SIGTERM", () => {
     const { child, ended, says } = run("drain.ts", `sqlite:${join(folder, "d.db")}`, "stuck");
     await says("first begins");
     child.kill("SIGTERM");
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await says("asked to end");
     child.kill("SIGTERM");
     expect((await ended).code).toBe(1);
   });
@@ -98,6 +98,17 @@ describe("isGone", () => {
     const child = spawn("true");
     await new Promise((resolve) => child.on("close", resolve));
     expect(host.isGone({ ...me, pid: child.pid!, pidStartedAt: "1" })).toBe(true);
+  });
+
+  it("a process that has ended and was not collected by its parent is gone", async () => {
+    const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 600"], { stdio: ["ignore", "pipe", "ignore"] });
+    const pid = await new Promise<number>((resolve) => parent.stdout.on("data", (text) => resolve(Number(text))));
+    const startedAt = (): string => readFileSync(`/proc/${pid}/stat`, "utf8").split(" ")[21]!;
+    const pidStartedAt = startedAt();
+    const isZombie = (): boolean => / Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+    while (!isZombie()) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(host.isGone({ ...me, pid, pidStartedAt })).toBe(true);
+    parent.kill("SIGKILL");
   });
 
   it("a reused pid is told by its start time", () => {
@@ -120,6 +131,34 @@ it("timers beyond the platform's longest do not fire at once, and can be cancell
   await new Promise((resolve) => setTimeout(resolve, 20));
   cancel();
   expect(fired).toBe(false);
+});
+
+it("a timer beyond the platform's longest fires when its time has come, and not before", () => {
+  vi.useFakeTimers();
+  try {
+    const host = openHost();
+    let fired = false;
+    host.timer(60 * 86_400_000, () => (fired = true));
+    vi.advanceTimersByTime(60 * 86_400_000 - 1);
+    expect(fired).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(fired).toBe(true);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+it("ids are unique and ascending, also beyond one fetch of random words; dice and hashes are in their range", () => {
+  const host = openHost();
+  const ids = Array.from({ length: 3_000 }, () => host.freshId());
+  expect(new Set(ids).size).toBe(3_000);
+  expect(ids.toSorted()).toEqual(ids);
+  const rolled = Array.from({ length: 100 }, () => host.random());
+  expect(rolled.every((number) => number >= 0 && number < 1)).toBe(true);
+  expect(new Set(rolled).size).toBe(100);
+  expect(host.hash("a")).toMatch(/^[\w-]{22}$/);
+  expect(host.hash("a")).not.toBe(host.hash("b"));
+  expect(host.hash("a")).toBe(host.hash("a"));
 });
 
 it("an engine that could not be opened leaves no listeners behind", async () => {

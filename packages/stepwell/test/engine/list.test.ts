@@ -181,6 +181,8 @@ it.each<[unknown, string, string]>([
   [{ worflow: "a" }, "OPTION_UNKNOWN", 'did you mean "workflow"?'],
   [{ state: "complete" }, "OPTION_INVALID", 'there is no state "complete"; did you mean "completed"?'],
   [{ state: 5 }, "OPTION_INVALID", "state must be a text or an array of texts"],
+  [{ state: [5] }, "OPTION_INVALID", "there is no state 5; they are pending, running"],
+  [{ state: "nonsense" }, "OPTION_INVALID", 'there is no state "nonsense"; they are pending, running'],
   [{ workflow: "A/B" }, "WORKFLOW_INVALID", "workflow of list"],
   [{ namespace: "no way" }, "WORKFLOW_INVALID", "namespace of list"],
   [{ workflow: "a/one", namespace: "b" }, "OPTION_INVALID", "leave one of them out"],
@@ -192,6 +194,7 @@ it.each<[unknown, string, string]>([
   [{ attributes: [] }, "ATTRIBUTE_INVALID", "must be an object"],
   [{ limit: 0 }, "OPTION_INVALID", "limit must be a whole number from 1 to 1000, got 0"],
   [{ limit: 1_001 }, "OPTION_INVALID", "got 1001"],
+  [{ cursor: 7 }, "OPTION_INVALID", "cursor 7 is none that list has given"],
   [{ cursor: "?" }, "OPTION_INVALID", 'cursor "?" is none that list has given'],
   [{ cursor: "zz.12345678" }, "OPTION_INVALID", "cursor belongs to a page of another filter"],
 ])("refuses %j, naming place and cure", async (filter, code, part) => {

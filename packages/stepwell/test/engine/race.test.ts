@@ -1,4 +1,5 @@
 /** Races: what wins, what becomes of losers, and what a replay makes of both. */
+import { runInNewContext } from "node:vm";
 import { expect, it } from "vitest";
 import { type Ctx, signal, type StepContext, type Workflow, workflow } from "../../src/index.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -323,4 +324,47 @@ it("works inside each, with a timeout against a signal per item, over a crash at
     },
   );
   expect(crashes).toBeGreaterThan(5);
+});
+
+it("contenders may be promises of another realm; a list of them has no names and is refused", async () => {
+  const world = await openWorld();
+  const foreign = runInNewContext("Promise.resolve(7)") as Promise<number>;
+  const w = define(async (ctx) => {
+    const first = await ctx.race("r", { wait: ctx.waitFor(ping), raw: foreign });
+    const refused = await Promise.resolve()
+      .then(() => ctx.race("list", [ctx.step("a", () => 1)] as never))
+      .then(String, (error: { readonly code: string }) => error.code);
+    return [first, refused];
+  });
+  const { engine } = await world.open({ workflows: [w] });
+  expect(await engine.run(w)).toEqual([{ winner: "raw", value: 7 }, "OPTION_INVALID"]);
+});
+
+it("P2: items that an earlier execution recorded keep their outcome when their map loses before it comes to them", async () => {
+  const world = await openWorld();
+  let decided = false;
+  const w = define(async (ctx) => {
+    const raw = new Promise<string>((resolve) => (decided ? resolve("at once") : undefined));
+    const map = ctx.map("item", [1, 2, 3, 4], { concurrency: 1 }, (item) =>
+      item < 3 ? `item ${item}` : new Promise<string>(() => {}),
+    );
+    return (await ctx.race("r", { map, raw })).winner;
+  });
+  const first = await world.open({ workflows: [w] });
+  await first.engine.start(w, undefined, { id: "x" });
+  await world.settle();
+  first.crash();
+  decided = true;
+  const second = await world.open({ workflows: [w] });
+  const run = await second.engine.get(w, "x");
+  await world.advance(5_000);
+  expect(await run.result()).toBe("raw");
+  const steps = (await run.history()).flatMap((e) => (e.kind === "step" ? [`${e.key} ${e.outcome}`] : []));
+  expect(steps).toEqual([
+    "item/1 completed",
+    "item/2 completed",
+    "item/3 cancelled",
+    "item/4 cancelled",
+    "r completed",
+  ]);
 });

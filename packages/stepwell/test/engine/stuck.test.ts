@@ -1,5 +1,6 @@
 /** P12: what does not move beyond its expectation is reported, once per episode. Time is in the test's hands. */
 import { expect, it } from "vitest";
+import { z } from "zod";
 import { workflow } from "../../src/index.ts";
 import { openWorld, type Process } from "./harness.ts";
 
@@ -76,6 +77,53 @@ it("P12: heartbeats, a longer timeout of the step, and waits are no standstill",
   expect(warnings(process)).toEqual([]);
   await pass(world, 4);
   expect(warnings(process)).toEqual([expect.stringContaining('"beats"')]);
+});
+
+it("P12: what a run waits for is named: a few of many steps, calls that have begun, the store", async () => {
+  const world = await openWorld();
+  let storing = true;
+  const many = workflow("t/many", { version: "1.0.0" }, (ctx) =>
+    ctx.map(
+      "item",
+      Array.from({ length: 12 }, (_, index) => index),
+      {},
+      never,
+    ),
+  );
+  const slow = z.string().refine(() => new Promise<boolean>(() => {}));
+  const child = workflow("t/child", { version: "1.0.0", input: slow }, async () => 1);
+  const parent = workflow("t/parent", { version: "1.0.0" }, (ctx) => ctx.run("child", child, "x"));
+  const saving = workflow("t/saving", { version: "1.0.0" }, (ctx) => ctx.step("save", () => void (storing = false)));
+  const process = await world.open({ workflows: [many, child, parent, saving], stuckAfter: "2m" }, (store) => ({
+    ...store,
+    flush: (...args) => (storing ? store.flush(...args) : new Promise<never>(() => {})),
+  }));
+  for (const name of ["t/many", "t/parent", "t/saving"]) await process.engine.start(name, undefined, { id: "x" });
+  await pass(world, 4);
+  const told = process.logged.filter(({ level }) => level === "warn");
+  const doing = Object.fromEntries(told.map(({ run, fields }) => [run, fields?.["doing"]]));
+  expect(doing).toEqual({
+    "t/many x": expect.stringMatching(/^it executes "item\/0" \(attempt 1\), .* and \d+ more$/) as unknown,
+    "t/parent x": 'it has begun and not ended "child"',
+    "t/saving x": "it waits for the store to answer",
+  });
+});
+
+it("P12: a store that cannot say what is overdue is asked again", async () => {
+  const world = await openWorld();
+  const known = workflow("t/known", { version: "1.0.0" }, (ctx) => ctx.step("a", () => 1));
+  const foreign = workflow("t/foreign", { version: "2.0.0" }, (ctx) => ctx.step("a", () => 1));
+  const outside = await world.open({ workflows: [foreign], work: false });
+  await outside.engine.start(foreign);
+  let asked = 0;
+  const process = await world.open({ workflows: [known] }, (store) => ({
+    ...store,
+    listOldestDue: (nowMs) => (++asked < 3 ? Promise.reject(new Error("busy")) : store.listOldestDue(nowMs)),
+  }));
+  await pass(world, 30);
+  const [first, second, third, ...more] = warnings(process);
+  expect([first, second]).toEqual(Array(2).fill("overdue runs could not be looked for: Error: busy"));
+  expect([third, more]).toEqual([expect.stringContaining("t/foreign@2.0.0 are due and not executed"), []]);
 });
 
 it("P12: a workflow has a limit of its own, and says when it wants none", async () => {

@@ -2,6 +2,7 @@
 import { openEngine, workflow } from "stepwell";
 
 const [store = "", mode = ""] = process.argv.slice(2);
+if (mode === "stuck") process.on("SIGTERM", () => console.log("asked to end"));
 const w = workflow("t/drain", { version: "1.0.0" }, async (ctx) => {
   await ctx.step("first", async () => {
     console.log("first begins");
