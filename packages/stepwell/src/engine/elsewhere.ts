@@ -95,13 +95,12 @@ function lookSoon(state: State): void {
   else state.host.defer(() => void look(state));
 }
 
+/** Once closed nothing is asked any more, and this ends without a word. */
 async function look(state: State): Promise<void> {
   const { asked, watchers, host } = state;
-  if (state.closed) return;
   state.phase = "looking";
   for (const rowId of asked) if (!watchers.awaited(rowId)) asked.delete(rowId);
   const told = asked.size === 0 || (await askStore(state));
-  if (state.closed) return;
   const again = (state.phase as State["phase"]) === "again";
   state.phase = "idle";
   state.nextLookAtMs = host.monotonicMs() + asked.size * PAUSE_MS_PER_RUN;

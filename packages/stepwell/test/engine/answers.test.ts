@@ -38,6 +38,7 @@ it("P12: a start and a signal that are answered out of turn are told so, and hol
   const message = expect.stringContaining('the store answered "unseen"') as unknown;
   const options = { workflows: [w], work: { concurrency: 1 } };
   const starting = await world.open(options, answering(ofKind("insert_run"), odd));
+  await world.settle();
   await expect(starting.engine.start(w)).rejects.toMatchObject({ code: "STORE_FAILED", message });
   const run = await starting.engine.start(w);
   await world.settle();

@@ -118,12 +118,13 @@ it("a cancel while a child's input is checked starts no child", async () => {
   let checked = (): void => {};
   const slow = z.string().refine(() => new Promise<boolean>((resolve) => (checked = () => resolve(true))));
   const child = workflow("t/child", { version: "1.0.0", input: slow }, async () => 1);
-  const w = define((ctx) => ctx.run("child", child, "x"));
-  const { engine } = await world.open({ workflows: [w, child] });
+  const w = define((ctx) => Promise.all([ctx.run("child", child, "x"), ctx.step("deaf", () => new Promise(() => {}))]));
+  const { engine } = await world.open({ workflows: [w, child], grace: "5s" });
   const run = await engine.start(w);
   await world.settle();
   await run.cancel();
   checked();
+  await world.advance(10_000);
   expect((await run.outcome()).state).toBe("cancelled");
   expect((await engine.list({ workflow: "t/child" })).runs).toEqual([]);
 });

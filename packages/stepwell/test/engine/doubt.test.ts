@@ -40,6 +40,7 @@ it("P1, P6: a signal that comes while the commit of a start is in doubt is there
     () => post(world, "x", "signal", "ping"),
   );
   const { engine } = await world.open({ workflows: [w] }, early);
+  await world.settle();
   const starting = engine.start(w, undefined, { id: "x" });
   await world.advance(1_000);
   expect(await (await starting).result()).toMatchObject({ value: "early" });

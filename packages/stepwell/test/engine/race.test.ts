@@ -359,7 +359,9 @@ it("P2: items that an earlier execution recorded keep their outcome when their m
   const run = await second.engine.get(w, "x");
   await world.advance(5_000);
   expect(await run.result()).toBe("raw");
-  const steps = (await run.history()).flatMap((e) => (e.kind === "step" ? [`${e.key} ${e.outcome}`] : []));
+  const history = await run.history();
+  expect(history.map((event) => event.seq)).toEqual(history.map((_, index) => index + 1));
+  const steps = history.flatMap((e) => (e.kind === "step" ? [`${e.key} ${e.outcome}`] : []));
   expect(steps).toEqual([
     "item/1 completed",
     "item/2 completed",
