@@ -11,6 +11,7 @@ import { canonicalText } from "../model/canonical.ts";
 import { StepwellError } from "../model/errors.ts";
 import { parseWorkflowName } from "../model/identity.ts";
 import { checkKeys, nearestOf } from "../model/options.ts";
+import { showValue } from "../model/plain.ts";
 import { type Attributes, type Run, RUN_STATES, type RunState } from "../model/run.ts";
 import type { RunFilter } from "../store/store.ts";
 import type { Deps } from "./deps.ts";
@@ -102,9 +103,15 @@ function toName({ workflow, namespace }: ListFilter): Pick<RunFilter, "namespace
   if (workflow === undefined) return namespace === undefined ? {} : { namespace };
   const bare = typeof workflow === "string" && namespace !== undefined && !workflow.includes("/");
   const named = bare ? `${namespace}/${workflow}` : workflow;
-  const { namespace: of, name } = typeof named === "string" ? parseWorkflowName(named, "workflow of list") : named;
+  const { namespace: of, name } =
+    typeof named === "string" ? parseWorkflowName(named, "workflow of list") : toWorkflow(named);
   if (namespace === undefined || namespace === of) return { namespace: of, name };
   throw invalid(`namespace is "${namespace}", but workflow is of "${of}"; leave one of them out`);
+}
+
+function toWorkflow(named: Workflow<never, unknown>): Workflow<never, unknown> {
+  if (typeof named === "object" && named !== null && named.kind === "workflow") return named;
+  throw invalid(`workflow must be a workflow or its name, got ${showValue(named)}`);
 }
 
 function toStates(state: RunState | readonly RunState[]): readonly RunState[] {
