@@ -88,7 +88,7 @@ describe("a foreign script that holds the file", () => {
     async () => {
       const engine = await openEngine({ store: `sqlite:${family.database}` });
       const worker = await family.bear("worker", 1);
-      const stranger = new DatabaseSync(family.database);
+      const stranger = new DatabaseSync(family.database, { timeout: 5_000 });
       await worker.tell("start", { ids: ["held"], work: { steps: 3, stepMs: 30 } });
       stranger.exec("BEGIN IMMEDIATE");
       const failure = await engine.cancel("file/chores", "held").catch((error: unknown) => error);

@@ -1,4 +1,7 @@
-/** What one process stores wakes another, and a dead one's runs go on, long before any lease or poll would see to it. */
+/**
+ * What one process stores wakes another, and a dead one's runs go on, without any lease or poll: those are an hour away
+ * (child.ts), so that a test which waits for one is out of time, and none depends on how fast the machine is.
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Family, openFamily } from "./family.ts";
 
@@ -27,8 +30,6 @@ describe("across processes", () => {
       const cancelled = await web.tell<{ readonly state: string; readonly ms: number }>("cancel", "cancelled");
       console.log(`signal to result ${signalled.ms.toFixed(0)} ms, cancel to end ${cancelled.ms.toFixed(0)} ms`);
       expect([signalled.value, cancelled.state]).toEqual(["went", "cancelled"]);
-      // The next renewal, which reads inboxes too, is 20 s away.
-      expect(Math.max(signalled.ms, cancelled.ms)).toBeLessThan(8_000);
       await worker.tell("close");
     },
     TEST_MS_MAX,
@@ -42,8 +43,6 @@ describe("across processes", () => {
       const ids = Array.from({ length: 20 }, (_, index) => `run-${index}`);
       const ms = await web.tell<number>("oneByOne", { ids, work: { steps: 1, stepMs: 0 } });
       console.log(`start to result ${(ms / ids.length).toFixed(0)} ms on average`);
-      // A worker that only polls comes once a second: 20 runs would take it 10 s at least.
-      expect(ms).toBeLessThan(8_000);
     },
     TEST_MS_MAX,
   );
@@ -53,11 +52,11 @@ describe("across processes", () => {
     async () => {
       const victim = await family.bear("victim", 8);
       const web = await family.bear("web");
-      const heir = await family.spawn("heir");
+      const heir = await family.bear("heir");
       const ids = Array.from({ length: 4 }, (_, index) => `run-${index}`);
       await web.tell("start", { ids, work: { steps: 50, stepMs: 40 } });
       await until(async () => (await web.tell<number>("recorded", ids)) > 0);
-      await heir.tell("open", 8);
+      await heir.tell("work", 8);
       await web.kill();
       const beganMs = performance.now();
       await victim.kill();
@@ -67,8 +66,6 @@ describe("across processes", () => {
         expect(by.length).toBe(50);
         expect(by.at(-1)).toBe("heir");
       }
-      // The lease of the victim lasts 60 s, and the heir renews its own only after 20 s.
-      expect(performance.now() - beganMs).toBeLessThan(15_000);
     },
     TEST_MS_MAX,
   );
