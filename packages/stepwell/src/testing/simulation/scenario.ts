@@ -59,6 +59,9 @@ export type Scenario = {
 /** Chance of a run that kills its workers. */
 const DEADLY = 0.1;
 
+/** Chance of a world of crowds alone, whose workers sleep through their leases: large flushes of those who lost all. */
+const CROWDED = 0.06;
+
 /** The scenario of these dice. `shapes` restricts the workflows. */
 export function drawScenario(dice: Dice, shapes: readonly ShapeName[] = SHAPE_NAMES): Scenario {
   const calm = dice.chance(0.15);
@@ -66,6 +69,7 @@ export function drawScenario(dice: Dice, shapes: readonly ShapeName[] = SHAPE_NA
   const leaseMs = dice.pick([3_000, 6_000, 10_000]);
   const stormMs = 4_000 + dice.integer(16_000);
   const setting = { dice: dice.split("accidents"), stormMs, leaseMs, workers };
+  const crowded = !calm && shapes === SHAPE_NAMES && dice.split("crowd").chance(CROWDED);
   return {
     calm,
     workers,
@@ -78,10 +82,10 @@ export function drawScenario(dice: Dice, shapes: readonly ShapeName[] = SHAPE_NA
     concurrency: dice.pick([1, 2, 4, 512]),
     graceMs: dice.pick([0, 300, 2_000]),
     runs: [
-      ...drawRuns(dice.split("runs"), stormMs, shapes),
+      ...drawRuns(dice.split("runs"), stormMs, crowded ? ["crowd"] : shapes),
       ...(calm ? [] : drawDeadlyRuns(dice.split("deadly"), stormMs)),
     ],
-    accidents: calm ? drawCalmAccidents(setting) : drawAccidents(setting),
+    accidents: calm ? drawCalmAccidents(setting) : [...drawAccidents(setting), ...(crowded ? drawLapses(setting) : [])],
     weather: calm ? FAIR_WEATHER : drawWeather(dice.split("weather")),
     stormMs,
   };
@@ -147,6 +151,16 @@ function drawAccidents({ dice, stormMs, leaseMs, workers }: Setting): Accident[]
         return { ...base, kind, ms: dice.pick([1, -1]) * dice.integer(leaseMs * 3) };
     }
   });
+}
+
+/** Each worker is away for longer than its lease lasts, once. */
+function drawLapses({ dice, stormMs, leaseMs, workers }: Setting): Accident[] {
+  return Array.from({ length: workers }, (_, worker) => ({
+    kind: "stall",
+    atMs: dice.integer(Math.floor(stormMs / 2)),
+    worker,
+    ms: leaseMs + dice.integer(leaseMs),
+  }));
 }
 
 /** Far enough apart that all others are up again. */

@@ -7,7 +7,7 @@
 import { RunFailed, StepwellError } from "../../model/errors.ts";
 import type { Ctx, Workflow } from "../../engine/workflow.ts";
 import { workflow } from "../../engine/workflow.ts";
-import { APPROVAL, ORDER, PLAIN, ROTTEN, SHAKY, type ShapeInput, SOUND, step, UNDO } from "./behaviour.ts";
+import { APPROVAL, ORDER, PLAIN, ROTTEN, SHAKY, type ShapeInput, SOUND, step, TIMELY, UNDO } from "./behaviour.ts";
 import { undoKey } from "./case.ts";
 import { appointed, contest, items, limited, LIMITED_MS } from "./shapes-of-scope.ts";
 import type { StepPolicy } from "./evidence.ts";
@@ -46,6 +46,7 @@ function bodiesOf(child: (name: string) => Workflow<ShapeInput, unknown>): Reado
   return {
     sequence,
     fan,
+    crowd,
     caught,
     shaped,
     sleepy,
@@ -71,6 +72,7 @@ function bodiesOf(child: (name: string) => Workflow<ShapeInput, unknown>): Reado
 export const SHAPE_NAMES = [
   "sequence",
   "fan",
+  "crowd",
   "caught",
   "shaped",
   "sleepy",
@@ -116,6 +118,16 @@ async function fan(ctx: Ctx, input: ShapeInput, s: Scribe): Promise<string> {
     `sum-${[...values, left, right].map((value) => value.slice(value.lastIndexOf("#"))).join("")}`,
     SOUND,
   );
+}
+
+/** All at once, and most end at the same moment: whole groups of checkpoints in one flush. */
+async function crowd(ctx: Ctx, input: ShapeInput, s: Scribe): Promise<string> {
+  const heads = Array.from({ length: 8 + input.size * 4 }, (_, index) => index);
+  const values = await ctx.map("head", heads, { concurrency: 64, retry: PLAIN }, (_, context) =>
+    s.work(TIMELY)(context),
+  );
+  values.forEach((value, index) => s.saw(`head/${index}`, value));
+  return step(ctx, s, `counted-${values.length}`, SOUND);
 }
 
 /** A final failure is caught, and the branch taken once is taken for ever. */
