@@ -9,6 +9,7 @@ import { type Failure, failureText, parseFailure, toFailure } from "../model/fai
 import type { InboxItem } from "../model/inbox.ts";
 import type { RunState } from "../model/run.ts";
 import type { Ending } from "../model/transition.ts";
+import { quieten } from "./delivery.ts";
 import type { Deps } from "./deps.ts";
 import { added, type Execution, isGone, type OpenCall, scheduleIdleCheck } from "./execution.ts";
 import { shapeFailure } from "./attempt.ts";
@@ -68,7 +69,7 @@ function underItsKey(deps: Deps, call: Call, child: ChildStart, begin: (call: Ca
   exec.unanswered += 1;
   void findStarted(deps, call, child, formerly).then((key) => {
     exec.unanswered -= 1;
-    if (isGone(exec) || call.config.ended) return;
+    if (isGone(exec) || exec.closed || call.config.ended) return quieten(deps, exec);
     exec.open.delete(call.key);
     const named = { ...call, key };
     exec.open.set(key, named);
@@ -124,9 +125,11 @@ async function startChild(
   submit(deps, exec, { kind: "insert_run", run: prepared.run, claimFor: null, owner: exec.owner }, (result) => {
     const stranger = result.kind === "exists" && result.run.parent?.rowId !== exec.run.rowId;
     if (result.kind === "inserted") deps.worker.nudge();
-    if (call.config.ended && child.awaited) return;
-    if (stranger) return void failCall(deps, call, toFailure(idTaken(child, id)));
-    started(id);
+    const over = call.config.ended && child.awaited;
+    if (stranger && !over) void failCall(deps, call, toFailure(idTaken(child, id)));
+    else if (!over) started(id);
+    // A body that has ended meanwhile waits for this answer.
+    quieten(deps, exec);
   });
 }
 
