@@ -5,7 +5,7 @@
 import { describe, expect, it } from "vitest";
 import type { StoreRecord } from "../../src/testing/simulation/evidence.ts";
 import { violationText } from "../../src/testing/simulation/checker.ts";
-import { SHAPE_NAMES } from "../../src/testing/simulation/shapes.ts";
+import { CODE, SHAPE_NAMES } from "../../src/testing/simulation/shapes.ts";
 import { gather, simulate } from "../../src/testing/simulation/simulate.ts";
 
 const SEEDS = 1_000;
@@ -27,6 +27,7 @@ const WANTED: readonly string[] = [
   ...["attempt_failed", "wait_began", "received", "start acknowledged", "signal acknowledged", "cancel acknowledged"],
   "outcome acknowledged",
   "a group of plain steps",
+  ...Object.values(CODE),
 ];
 
 /** Rows of savePlainSteps, see store/sqlite/plain-steps.ts. */
@@ -96,6 +97,7 @@ describe("simulation", () => {
           for (const event of history) met.add(event.kind === "note" ? event.note : event.kind);
         }
         if (evidence.crashes.some((crash) => crash.graceful)) met.add("drain");
+        for (const code of Object.values(evidence.codes)) met.add(code);
         if (evidence.records.some(holdsGroup)) met.add("a group of plain steps");
         for (const request of evidence.requests) {
           if (request.answeredAt !== null) met.add(`${request.kind} acknowledged`);
