@@ -43,7 +43,7 @@ async function deliver(orders: CourierOrders): Promise<void> {
   const patiently = openPatience(tell);
   const host = openHost();
   const engine = await patiently("open", async () => {
-    const store = await openSqliteStore(orders.database, { clock: host.nowMs, connect: connector(orders) });
+    const store = await openSqliteStore(orders.database, { clock: host.nowMs, pace: host, connect: connector(orders) });
     try {
       return await openEngineOn(store, host, { workflows: [errand], log: ({ message }) => tell(`log ${message}`) });
     } catch (error) {

@@ -156,9 +156,7 @@ function patienceMs({ lasting }: Fault): number {
 function judgeEnd({ call, lasting }: Fault, ended: Ended, acks: Acknowledged): readonly string[] {
   const clear = call === "pread64" ? CLEAR_CODES_OF_READS : CLEAR_CODES;
   const foreign = [...acks.refusals.keys()].filter((refusal) => !clear.test(refusal));
-  // A lock that the system does not take back is held by SQLite until the process ends; no local disk does that.
-  const hopeless = lasting === "good" || call === "fcntl";
-  const allowed: readonly (number | null)[] = hopeless ? [0, EXIT.patience] : [0];
+  const allowed: readonly (number | null)[] = lasting === "good" ? [0, EXIT.patience] : [0];
   return [
     ...foreign.map((refusal) => `not a clear code: refused ${refusal}`),
     ...(ended.late ? [`the process had not ended after ${COURIER_MS_MAX} ms`] : []),

@@ -20,9 +20,11 @@ import { checkIdle, continueExecution } from "./idle.ts";
 import { readInbox } from "./inbox.ts";
 import { readPatiently } from "./patience.ts";
 import { lookForParked } from "./look.ts";
-import { leaseLost } from "./record.ts";
 import { isSuspectsTurn, vacate } from "./probation.ts";
 import { isClear, isEmpty, type Slots } from "./slots.ts";
+
+/** A parked run has no step code that could be told why it is lost; an error for each would cost more than its parking. */
+const NOBODY_ASKS = null;
 
 /** Continue a lingering body if nobody held the run meanwhile; else execute the run afresh. */
 export function beginRun(deps: Deps, slots: Slots, claim: Claim): void {
@@ -36,7 +38,7 @@ export function beginRun(deps: Deps, slots: Slots, claim: Claim): void {
       watchSteps(deps, slots);
       return follow(deps, lingering, continueExecution(deps, lingering, claim));
     }
-    loseExecution(lingering, leaseLost(lingering));
+    loseExecution(lingering, NOBODY_ASKS);
   }
   void startExecution(deps, slots, claim);
 }
@@ -146,7 +148,7 @@ function linger(deps: Deps, slots: Slots, exec: Execution): void {
   for (const oldest of slots.lingering.values()) {
     if (slots.lingering.size <= deps.settings.lingerMax) return;
     slots.lingering.delete(oldest.run.rowId);
-    loseExecution(oldest, leaseLost(oldest));
+    loseExecution(oldest, NOBODY_ASKS);
   }
 }
 

@@ -126,9 +126,10 @@ async function startChild(
   submit(deps, exec, { kind: "insert_run", run: prepared.run, claimFor: null, owner: exec.owner }, (result) => {
     const stranger = result.kind === "exists" && result.run.parent?.rowId !== exec.run.rowId;
     if (result.kind === "inserted") deps.worker.nudge();
-    const givenUp = call.config.ended && child.awaited;
-    if (stranger && !givenUp) return void failCall(deps, call, toFailure(idTaken(child, id)));
-    if (!givenUp) started(id);
+    const over = call.config.ended && child.awaited;
+    if (stranger && !over) void failCall(deps, call, toFailure(idTaken(child, id)));
+    else if (!over) started(id);
+    // A body that has ended meanwhile waits for this answer.
     quieten(deps, exec);
   });
 }

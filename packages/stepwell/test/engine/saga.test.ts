@@ -226,6 +226,23 @@ it("P12: a step that nobody awaits is stopped, recorded and reported", async () 
   expect(history.some((event) => event.kind === "note" && event.note === "floating")).toBe(true);
 });
 
+it("P12: a body that ends while its child is being started ends the run, and the child is cancelled", async () => {
+  const world = await openWorld();
+  const child = workflow("t/late", { version: "1.0.0" }, (ctx) => ctx.sleep("long", "30d"));
+  const parent = workflow("t/hasty", { version: "1.0.0" }, async (ctx) => {
+    void ctx.run("child", child, undefined);
+    return "left";
+  });
+  const { engine } = await world.open({ workflows: [parent, child] });
+  await engine.start(parent);
+  await world.settle();
+  const { runs } = await engine.list();
+  expect(runs.map(({ workflow, state }) => `${workflow} ${state}`).sort()).toEqual([
+    "t/hasty completed",
+    "t/late cancelled",
+  ]);
+});
+
 it("a drain gives the parent back and leaves its children alone", async () => {
   const world = await openWorld();
   let release = (): void => {};

@@ -191,6 +191,7 @@ async function readEvidence({ files, crashes }: State): Promise<Evidence> {
     strays: [],
     replays: [],
     policies: POLICIES,
+    codes: {},
     leaseMs: 2_000,
     healedMs: 0,
     healingMs: Infinity,

@@ -10,7 +10,7 @@ import { openSqliteStore } from "../../src/store/sqlite/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Request, WitnessEvent } from "../../src/testing/simulation/evidence.ts";
 import { ORDER, type ShapeInput } from "../../src/testing/simulation/behaviour.ts";
-import { openShapes, type ShapeName } from "../../src/testing/simulation/shapes.ts";
+import { CODE, openShapes, type ShapeName } from "../../src/testing/simulation/shapes.ts";
 
 /** A run that the child asks for. */
 export type Wanted = {
@@ -71,7 +71,7 @@ async function work(orders: ChildOrders): Promise<void> {
     nextExecution: () => (executions += 1),
     die: () => false,
   };
-  const workflows = openShapes(desk);
+  const workflows = openShapes(desk, CODE.older);
   const engine = await openEngineOn(mortal(store, death), host, {
     workflows,
     lease: "2s",

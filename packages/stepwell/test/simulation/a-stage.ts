@@ -72,6 +72,7 @@ export function toEvidence(stage: Stage): Evidence {
   return {
     ...{ stories, records, witness, requests, snapshots },
     crashes: [{ at: 500, trueMs: 900, process: "w9", graceful: false }],
+    codes: { w1: "1.0.0", w2: "1.1.0" },
     strays: [],
     replays: [{ run: "sim/order o-1", recorded: ended, writes: [{ fresh: false, text: ended }] }],
     policies: {

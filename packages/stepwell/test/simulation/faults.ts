@@ -303,6 +303,7 @@ export const FAULTS: readonly Fault[] = [
   ],
   ["I30", "a run that never crashed before is quarantined", (draft) => quarantine(draft, 1)],
   ["I30", "a run is quarantined for a crash beside another", (draft) => quarantine(draft, 3)],
+  ["I33", "a run is taken by a worker with older code", (draft) => void (story(draft, 1).run.version = "1.2.0")],
   [
     "I32",
     "a run ends with a mistake that its code does not make",

@@ -3,8 +3,9 @@
  * `npm run simulate -- --seed N --trace` to see what happened.
  */
 import { describe, expect, it } from "vitest";
+import type { StoreRecord } from "../../src/testing/simulation/evidence.ts";
 import { violationText } from "../../src/testing/simulation/checker.ts";
-import { SHAPE_NAMES } from "../../src/testing/simulation/shapes.ts";
+import { CODE, SHAPE_NAMES } from "../../src/testing/simulation/shapes.ts";
 import { gather, simulate } from "../../src/testing/simulation/simulate.ts";
 
 const SEEDS = 1_000;
@@ -25,7 +26,22 @@ const WANTED: readonly string[] = [
   "quarantined",
   ...["attempt_failed", "wait_began", "received", "start acknowledged", "signal acknowledged", "cancel acknowledged"],
   "outcome acknowledged",
+  "a group of plain steps",
+  ...Object.values(CODE),
 ];
+
+/** Rows of savePlainSteps, see store/sqlite/plain-steps.ts. */
+const GROUP = 8;
+
+function holdsGroup(record: StoreRecord): boolean {
+  if (record.kind !== "flush") return false;
+  const plain = record.writes.filter((write) => {
+    if (write.kind !== "checkpoint" || write.consumes !== null || write.clearsCrashes) return false;
+    const { kind, outcome, attempt, compensable } = write.checkpoint;
+    return kind === "step" && outcome === "completed" && attempt === 1 && !compensable;
+  });
+  return plain.length >= GROUP;
+}
 
 async function complaints(seed: number): Promise<string[]> {
   const { violations } = await simulate(seed);
@@ -81,6 +97,8 @@ describe("simulation", () => {
           for (const event of history) met.add(event.kind === "note" ? event.note : event.kind);
         }
         if (evidence.crashes.some((crash) => crash.graceful)) met.add("drain");
+        for (const code of Object.values(evidence.codes)) met.add(code);
+        if (evidence.records.some(holdsGroup)) met.add("a group of plain steps");
         for (const request of evidence.requests) {
           if (request.answeredAt !== null) met.add(`${request.kind} acknowledged`);
         }

@@ -11,9 +11,9 @@ import { checkKeys } from "../../model/options.ts";
 import type { NowMs, Store } from "../store.ts";
 import { listActiveSteps } from "./attempt.ts";
 import { claimRuns, listOldestDue, nextDue, resumePaused } from "./claim.ts";
-import { closeSession, connected, connectFile, type Session } from "./connection.ts";
+import { closeSession, connected, connectFile, dropConnection, type Session } from "./connection.ts";
 import { listEnded } from "./ended.ts";
-import { toStoreError } from "./faults.ts";
+import { isConnectionFault, toStoreError } from "./faults.ts";
 import { flush } from "./flush.ts";
 import { listHistory } from "./history.ts";
 import { listInbox } from "./inbox.ts";
@@ -63,7 +63,7 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
     doubtfulClaims: [],
     versions: new Map(),
   };
-  const turn = openTurn(path, options.pace ?? null);
+  const turn = openTurn(path, options.pace ?? null, () => dropConnection(session));
   await turn.read(() => coded(session, () => connected(session)));
   return toStore(session, turn, options.pace ?? null);
 }
@@ -104,11 +104,12 @@ function toStore(session: Session, turn: Turn, pace: Pace | null): Store {
   };
 }
 
-/** Every error that leaves the store has a code and says what to do. */
+/** Every error that leaves the store has a code and says what to do. Also a read may show that the connection is broken. */
 function coded<T>(session: Session, work: () => T): T {
   try {
     return work();
   } catch (error) {
+    if (isConnectionFault(error)) dropConnection(session);
     throw toStoreError(error, session.path);
   }
 }

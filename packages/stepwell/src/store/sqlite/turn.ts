@@ -11,6 +11,10 @@
  *   T3. Alone, none of this costs anything: no clock is read and no promise made. That others are there is learnt
  *       from a lock that was met, or from a change that was noticed (watch.ts).
  *
+ *   T4. A file that stays locked for a second may be locked by this very connection: when the system fails to take
+ *       back a lock (EIO of an unlock), SQLite counts it as held for as long as the connection lives. So the
+ *       connection is opened anew, once in a wait. Where somebody else is the cause, that costs some milliseconds.
+ *
  * Calls that wait may be overtaken by later ones of the same process; who needs an order waits for the answer.
  */
 import { StepwellError } from "../../model/errors.ts";
@@ -38,6 +42,9 @@ export const TURN_MS_MAX = 5_000;
 
 const PAUSE_MS_MAX = 1.5;
 
+/** T4; longer than an orderly transaction of somebody else. */
+const RENEW_MS = 1_000;
+
 /** After so much writing a process steps back, for so long. Three processes are even with these (measured). */
 const SPENT_MS_MAX = 20;
 const STEP_BACK_MS = 3;
@@ -49,6 +56,10 @@ type State = {
   readonly path: string;
   /** Null: nobody to wait by, a locked file is told at once. */
   readonly pace: Pace | null;
+  /** Closes the connection; the next call opens another. */
+  readonly renew: () => void;
+  /** When it was last closed so; null: never. */
+  renewedAtMs: number | null;
   /** When others were last met; null: not lately. */
   metAtMs: number | null;
   /** Time spent writing since the last step back, while others were there. */
@@ -57,9 +68,12 @@ type State = {
   stepBack: Promise<void> | null;
 };
 
-/** @param pace null: calls that find the file locked throw STORE_BUSY at once */
-export function openTurn(path: string, pace: Pace | null): Turn {
-  const state: State = { path, pace, metAtMs: null, spentMs: 0, stepBack: null };
+/**
+ * @param pace null: calls that find the file locked throw STORE_BUSY at once
+ * @param renew closes the connection, so that the next call opens another
+ */
+export function openTurn(path: string, pace: Pace | null, renew: () => void): Turn {
+  const state: State = { path, pace, renew, renewedAtMs: null, metAtMs: null, spentMs: 0, stepBack: null };
   return {
     read: async (work) => {
       try {
@@ -90,19 +104,28 @@ function meetOthers(state: State): void {
 async function tryAgain<T>(state: State, work: () => T, met: StepwellError): Promise<T> {
   const { pace } = state;
   if (pace === null) throw met;
-  const untilMs = pace.monotonicMs() + TURN_MS_MAX;
+  const beganMs = pace.monotonicMs();
   let busy = met;
   do {
     meetOthers(state);
     await (state.stepBack ?? pause(pace, pace.random() * PAUSE_MS_MAX));
+    renewOnce(state, pace, beganMs);
     try {
       return work();
     } catch (error) {
       if (!isBusy(error)) throw error;
       busy = error;
     }
-  } while (pace.monotonicMs() < untilMs);
+  } while (pace.monotonicMs() < beganMs + TURN_MS_MAX);
   throw waitedInVain(state, busy);
+}
+
+/** T4. One connection serves all who wait. */
+function renewOnce(state: State, { monotonicMs }: Pace, beganMs: number): void {
+  const nowMs = monotonicMs();
+  if (nowMs - beganMs < RENEW_MS || (state.renewedAtMs !== null && state.renewedAtMs >= beganMs)) return;
+  state.renewedAtMs = nowMs;
+  state.renew();
 }
 
 /** T2. */

@@ -5,7 +5,8 @@
  * (3 us a look, measured). It is asked every 20 ms while somebody watches, and never otherwise.
  */
 import type { Store } from "../store.ts";
-import type { Connection, Session } from "./connection.ts";
+import { type Connection, dropConnection, type Session } from "./connection.ts";
+import { primaryCode, SQLITE } from "./faults.ts";
 import type { Pace, Turn } from "./turn.ts";
 
 /** The port's `watch`, and its end. */
@@ -70,10 +71,13 @@ function hasChanged(state: State): boolean {
 }
 
 /** Null: there is nothing to see just now. Whoever needs the file next is told what is wrong with it. */
-function look({ connection }: Session): Seen | null {
+function look(session: Session): Seen | null {
+  const { connection } = session;
   try {
     return connection && { connection, version: connection.sql.readDataVersion.get()?.["data_version"] };
-  } catch {
+  } catch (error) {
+    // Each further look could block for the ten seconds that SQLite tries before it says "locking protocol".
+    if (primaryCode(error) === SQLITE.protocol) dropConnection(session);
     return null;
   }
 }

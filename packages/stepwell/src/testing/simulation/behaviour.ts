@@ -23,6 +23,8 @@ export const UNDO = { attempts: 3, base: 250, max: 1_000 } as const;
 export const SOUND: Behaviour = {};
 /** Fails now and then; hardly ever for good. */
 export const SHAKY: Behaviour = { error: 0.3, retryAfter: 0.05 };
+/** Ends when others do. */
+export const TIMELY: Behaviour = { msMax: 500, strikeMs: 2_000, error: 0.05 };
 /** Fails for good as a rule. */
 export const ROTTEN: Behaviour = { error: 0.45, permanent: 0.15, retryAfter: 0.1 };
 

@@ -26,7 +26,24 @@ export const OWNERSHIP_INVARIANTS: readonly Invariant[] = [
     title: "only a run that crashed twice before and was executed alone is quarantined (F18)",
     check: (c) => c.evidence.records.flatMap((record) => (record.kind === "free" ? wrongQuarantines(c, record) : [])),
   },
+  {
+    id: "I33",
+    title: "no run is taken by a worker whose code is older than the run's (F28)",
+    check: (c) => c.ledger.takings.flatMap((taking) => takenTooOld(c, taking)),
+  },
 ];
+
+/** F28: versions of the shapes differ in their minor number alone. */
+function takenTooOld(c: Case, { process, rowId }: Taking): Finding[] {
+  const code = c.evidence.codes[process];
+  const run = c.evidence.stories.find((story) => story.run.rowId === rowId)?.run;
+  if (code === undefined || run === undefined || minorOf(code) >= minorOf(run.version)) return [];
+  return [{ run: c.nameOf(rowId), what: `is of version ${run.version}, taken by ${process} with ${code}` }];
+}
+
+function minorOf(version: string): number {
+  return Number(version.split(".")[1]);
+}
 
 /** P9, beyond the lease. */
 const TAKEOVER_MS = 2_000;

@@ -35,7 +35,7 @@ export type StoreRecord = Stamp & { knownAt: number | null } & (
     | { readonly kind: "retire"; readonly workerId: number }
   );
 
-/** What step code and bodies wrote down. `run` is a {@link runText}; `wallMs` the clock of the process. */
+/** What step code and bodies wrote down. `run` is a {@link runText}; `wallMs` the clock of the process, put right. */
 export type WitnessEvent = Stamp & { readonly run: string; readonly key: string; readonly wallMs: number } & (
     | {
         readonly kind: "start";
@@ -109,6 +109,8 @@ export type Evidence = {
   readonly requests: readonly Request[];
   readonly snapshots: readonly Snapshot[];
   readonly crashes: readonly Crash[];
+  /** Version of the workflows by process. */
+  readonly codes: Readonly<Record<string, string>>;
   /** Errors that escaped from the engine, and refusals it logged. */
   readonly strays: readonly (Stamp & { readonly text: string })[];
   readonly replays: readonly Replay[];

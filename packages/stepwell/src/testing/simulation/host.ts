@@ -3,7 +3,8 @@
  * so that the engine under test is the real one and its world is the seed's.
  *
  * All processes of one simulation stand on one machine unless `sameMachine` is false:
- * they share its wall clock, which may jump, and can see that one of them is gone.
+ * they share its wall clock, which may jump, and can see that one of them is gone. With a
+ * database server their clocks may differ as well: nothing but its own counts.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Host, Place } from "../../engine/host.ts";
@@ -47,13 +48,17 @@ export function openMachine(kernel: Kernel, sameMachine: boolean): Machine {
 }
 
 /** The host of one incarnation. Its pid is fresh. */
-export function openSimulatedHost(machine: Machine, process: Process, dice: Dice): Host {
+export function openSimulatedHost(
+  machine: Machine,
+  process: Process,
+  { dice, skewMs }: { readonly dice: Dice; readonly skewMs: number },
+): Host {
   const { kernel, scope } = machine;
   const pid = machine.processes.size + 1;
   machine.processes.set(pid, process);
   const startedAtMs = kernel.nowMs();
   const bootId = machine.sameMachine ? "boot" : `boot-${pid}`;
-  const nowMs = openMonotoneClock(machine.wallMs);
+  const nowMs = openMonotoneClock(() => machine.wallMs() + skewMs);
   return {
     nowMs,
     monotonicMs: () => kernel.nowMs() - startedAtMs,

@@ -12,7 +12,7 @@ import type { Evidence, Replay, Story } from "./evidence.ts";
 import { runText } from "./evidence.ts";
 import { openMachine, openSimulatedHost } from "./host.ts";
 import { openKernel } from "./kernel.ts";
-import { openShapes } from "./shapes.ts";
+import { CODE, openShapes } from "./shapes.ts";
 import type { World } from "./world.ts";
 
 /** Runs replayed per simulation; enough over a thousand seeds. */
@@ -42,7 +42,7 @@ async function replay(world: World, story: Story): Promise<Replay> {
   });
   const machine = openMachine(kernel, true);
   const process = kernel.openProcess("replay");
-  const host = openSimulatedHost(machine, process, openDice(`replay host ${world.seed}`));
+  const host = openSimulatedHost(machine, process, { dice: openDice(`replay host ${world.seed}`), skewMs: 0 });
   const asked: Write[] = [];
   const store = openReplayStore(world.disk.store, story, asked);
   const stamp = (): { at: number; trueMs: number; process: string } => ({
@@ -59,7 +59,7 @@ async function replay(world: World, story: Story): Promise<Replay> {
     nextExecution: () => 0,
     die: () => false,
   };
-  const options = { workflows: openShapes(desk), lease: "1h", grace: 0, stuckAfter: false } as const;
+  const options = { workflows: openShapes(desk, CODE.newer), lease: "1h", grace: 0, stuckAfter: false } as const;
   process.defer(() => void openEngineOn(store, host, options));
   const ended = (): boolean =>
     asked.some((write) => write.kind === "transition" && write.transition.kind in END_STATES);
@@ -134,7 +134,7 @@ function writeText(write: Write, floating: ReadonlySet<string>): { readonly fres
     case "attempt":
       return step(write.attempt.key, "attempt of");
     case "insert_run":
-      return [{ fresh: true, text: `child ${write.run.id}` }];
+      return step(write.run.parent?.key ?? "", `child ${write.run.id} of`);
     case "transition": {
       const { transition } = write;
       if (!(transition.kind in END_STATES)) return [];

@@ -35,6 +35,9 @@ export type Accident = { readonly atMs: number; readonly worker: number } & (
   | { readonly kind: "jump"; readonly ms: number }
 );
 
+/** Newer code comes in: whoever starts later has it, except those who lag behind until the storm is over. */
+export type Rollout = { readonly atMs: number; readonly laggards: readonly number[] };
+
 /** See the header. */
 export type Scenario = {
   /** The only accidents are crashes, one at a time. */
@@ -49,6 +52,10 @@ export type Scenario = {
   readonly lingerMax: number;
   readonly concurrency: number;
   readonly graceMs: number;
+  /** Null: all have the older code for ever. */
+  readonly rollout: Rollout | null;
+  /** How far the clock of each process is from the true one, by slot; the store's own clock decides. */
+  readonly skewsMs: readonly number[];
   readonly runs: readonly RunPlan[];
   readonly accidents: readonly Accident[];
   readonly weather: Weather;
@@ -59,32 +66,56 @@ export type Scenario = {
 /** Chance of a run that kills its workers. */
 const DEADLY = 0.1;
 
+/** Chance that newer code comes in. */
+const ROLLOUT = 0.4;
+
+/** Chance of a world of crowds alone, whose workers sleep through their leases: large flushes of those who lost all. */
+const CROWDED = 0.06;
+
 /** The scenario of these dice. `shapes` restricts the workflows. */
 export function drawScenario(dice: Dice, shapes: readonly ShapeName[] = SHAPE_NAMES): Scenario {
   const calm = dice.chance(0.15);
   const workers = calm ? 2 + dice.integer(2) : 1 + dice.integer(4);
   const leaseMs = dice.pick([3_000, 6_000, 10_000]);
   const stormMs = 4_000 + dice.integer(16_000);
-  const setting = { dice: dice.split("accidents"), stormMs, leaseMs, workers };
+  const bystander = dice.chance(0.3);
+  const remote = dice.chance(0.5);
+  const sameMachine = dice.chance(0.5);
+  const setting = { dice: dice.split("accidents"), stormMs, leaseMs, workers, slots: workers + (bystander ? 1 : 0) };
+  const crowded = !calm && shapes === SHAPE_NAMES && dice.split("crowd").chance(CROWDED);
+  const rollout = calm ? null : drawRollout(dice.split("rollout"), setting);
   return {
-    calm,
-    workers,
-    bystander: dice.chance(0.3),
-    remote: dice.chance(0.5),
-    sameMachine: dice.chance(0.5),
-    leaseMs,
+    ...{ calm, workers, bystander, remote, sameMachine, leaseMs, rollout },
     hotWaitMs: dice.pick([0, 100, 1_000, 5_000]),
     lingerMax: dice.pick([0, 1, 1_000]),
     concurrency: dice.pick([1, 2, 4, 512]),
     graceMs: dice.pick([0, 300, 2_000]),
+    skewsMs: drawSkews(dice.split("skews"), setting, remote && !sameMachine),
     runs: [
-      ...drawRuns(dice.split("runs"), stormMs, shapes),
+      ...drawRuns(dice.split("runs"), stormMs, crowded ? ["crowd"] : shapes),
       ...(calm ? [] : drawDeadlyRuns(dice.split("deadly"), stormMs)),
     ],
-    accidents: calm ? drawCalmAccidents(setting) : drawAccidents(setting),
+    accidents: calm
+      ? drawCalmAccidents(setting)
+      : [...drawAccidents(setting), ...(crowded ? drawLapses(setting) : []), ...drawDeploys(setting, rollout)],
     weather: calm ? FAIR_WEATHER : drawWeather(dice.split("weather")),
     stormMs,
   };
+}
+
+function drawRollout(dice: Dice, { stormMs, slots }: Setting): Rollout | null {
+  if (!dice.chance(ROLLOUT)) return null;
+  const atMs = dice.integer(stormMs);
+  return { atMs, laggards: slotNumbers(slots).filter(() => dice.chance(0.3)) };
+}
+
+/** Processes on machines of their own have clocks of their own. */
+function drawSkews(dice: Dice, { leaseMs, slots }: Setting, apart: boolean): readonly number[] {
+  return slotNumbers(slots).map(() => (apart ? dice.integer(leaseMs * 4) - leaseMs * 2 : 0));
+}
+
+function slotNumbers(slots: number): number[] {
+  return Array.from({ length: slots }, (_, index) => index);
 }
 
 function drawRuns(dice: Dice, stormMs: number, shapes: readonly ShapeName[]): RunPlan[] {
@@ -131,7 +162,14 @@ function drawSignals(dice: Dice, shape: ShapeName, input: ShapeInput, startMs: n
   }));
 }
 
-type Setting = { readonly dice: Dice; readonly stormMs: number; readonly leaseMs: number; readonly workers: number };
+type Setting = {
+  readonly dice: Dice;
+  readonly stormMs: number;
+  readonly leaseMs: number;
+  readonly workers: number;
+  /** Workers, and the bystander if there is one. */
+  readonly slots: number;
+};
 
 function drawAccidents({ dice, stormMs, leaseMs, workers }: Setting): Accident[] {
   return Array.from({ length: dice.integer(7) }, (): Accident => {
@@ -147,6 +185,29 @@ function drawAccidents({ dice, stormMs, leaseMs, workers }: Setting): Accident[]
         return { ...base, kind, ms: dice.pick([1, -1]) * dice.integer(leaseMs * 3) };
     }
   });
+}
+
+/** Each worker is away for longer than its lease lasts, once. */
+function drawLapses({ dice, stormMs, leaseMs, workers }: Setting): Accident[] {
+  return Array.from({ length: workers }, (_, worker) => ({
+    kind: "stall",
+    atMs: dice.integer(Math.floor(stormMs / 2)),
+    worker,
+    ms: leaseMs + dice.integer(leaseMs),
+  }));
+}
+
+/** One slot after another is closed, and comes back with the newer code. */
+function drawDeploys({ dice, slots }: Setting, rollout: Rollout | null): Accident[] {
+  if (rollout === null) return [];
+  const { atMs, laggards } = rollout;
+  const deployed = slotNumbers(slots).filter((slot) => !laggards.includes(slot));
+  return deployed.map((worker, index) => ({
+    kind: "close",
+    atMs: atMs + index * 400,
+    worker,
+    downMs: dice.integer(400),
+  }));
 }
 
 /** Far enough apart that all others are up again. */

@@ -14,6 +14,8 @@ import type { Stamp, WitnessEvent } from "./evidence.ts";
 export type Behaviour = {
   /** Longest time that it takes; 200 unless told. */
   readonly msMax?: number;
+  /** Ends when the true time in milliseconds is a multiple of this. */
+  readonly strikeMs?: number;
   readonly error?: number;
   readonly permanent?: number;
   /** Fails and asks for a delay of its own. */
@@ -120,7 +122,8 @@ async function perform(desk: Desk, task: Task, behaviour: Behaviour, step: StepC
 function spend(desk: Desk, dice: Dice, behaviour: Behaviour, step: StepContext): Promise<void> {
   const hangs = dice.chance(behaviour.hang ?? 0);
   const attentive = hangs || dice.chance(0.5);
-  const ms = dice.chance(0.2) ? 0 : dice.integer((behaviour.msMax ?? 200) + 1);
+  const drawnMs = dice.chance(0.2) ? 0 : dice.integer((behaviour.msMax ?? 200) + 1);
+  const ms = untilStrike(desk, behaviour.strikeMs ?? 1, drawnMs);
   return new Promise((resolve, reject) => {
     const done = (): void => {
       if (behaviour.deadly !== true || !desk.die()) resolve();
@@ -135,6 +138,13 @@ function spend(desk: Desk, dice: Dice, behaviour: Behaviour, step: StepContext):
     if (signal.aborted) letGo();
     else signal.addEventListener("abort", letGo, { once: true });
   });
+}
+
+/** `ms`, made longer until the clock strikes. */
+function untilStrike(desk: Desk, strikeMs: number, ms: number): number {
+  if (strikeMs === 1) return ms;
+  const { trueMs } = desk.stamp();
+  return Math.ceil((trueMs + ms) / strikeMs) * strikeMs - trueMs;
 }
 
 function chooseFailure(dice: Dice, behaviour: Behaviour, message: string): Error | null {

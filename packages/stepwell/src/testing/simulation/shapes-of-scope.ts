@@ -1,6 +1,6 @@
 /**
- * Shapes of scope: races between calls, a ctx per item, moments, and a run whose time
- * may be up. See shapes.ts.
+ * Shapes of scope: races between calls, a child beside steps, a ctx per item, moments, and a
+ * run whose time may be up. See shapes.ts.
  */
 import { RunFailed, StepwellError } from "../../model/errors.ts";
 import type { Ctx, Workflow } from "../../engine/workflow.ts";
@@ -39,7 +39,22 @@ export async function contest(ctx: Ctx, input: ShapeInput, s: Scribe, child: Fin
   return winners;
 }
 
-/** Refusals are no outcome of a race. */
+/** A child is awaited while steps go on beside it. */
+export async function beside(ctx: Ctx, input: ShapeInput, s: Scribe, child: FindChild): Promise<string> {
+  const steps = async (): Promise<string> => {
+    let last = "begin";
+    for (let index = 0; index <= input.size * 2; index += 1) {
+      last = await step(ctx, s, `beside-${index}-${last.slice(last.lastIndexOf("#"))}`);
+    }
+    return last;
+  };
+  const run = ctx.run("child", child(input.salt % 2 === 0 ? "sequence" : "sleepy"), { salt: input.salt, size: 1 });
+  const told = s.see("child", run).then(() => "well", whenItFailed);
+  const [how] = await Promise.all([told, steps()]);
+  return step(ctx, s, `both-${how}`, SOUND);
+}
+
+/** Refusals are no outcome of a race, or of a child. */
 function whenItFailed(error: unknown): string {
   if (error instanceof StepwellError && error.code === "CTX_AFTER_END") throw error;
   return "failure";

@@ -7,9 +7,9 @@
 import { RunFailed, StepwellError } from "../../model/errors.ts";
 import type { Ctx, Workflow } from "../../engine/workflow.ts";
 import { workflow } from "../../engine/workflow.ts";
-import { APPROVAL, ORDER, PLAIN, ROTTEN, SHAKY, type ShapeInput, SOUND, step, UNDO } from "./behaviour.ts";
+import { APPROVAL, ORDER, PLAIN, ROTTEN, SHAKY, type ShapeInput, SOUND, step, TIMELY, UNDO } from "./behaviour.ts";
 import { undoKey } from "./case.ts";
-import { appointed, contest, items, limited, LIMITED_MS } from "./shapes-of-scope.ts";
+import { appointed, beside, contest, items, limited, LIMITED_MS } from "./shapes-of-scope.ts";
 import type { StepPolicy } from "./evidence.ts";
 import { type Behaviour, type Desk, openScribe, type Scribe } from "./scribe.ts";
 
@@ -26,11 +26,16 @@ export const SHAPE_MS_MAX = 150_000;
 
 type Body = (ctx: Ctx, input: ShapeInput, s: Scribe) => Promise<unknown>;
 
+/** Versions of all shapes: the newer continues what the older began. */
+export const CODE = { older: "1.0.0", newer: "1.1.0" } as const;
+/** One of {@link CODE}. */
+export type CodeVersion = (typeof CODE)[keyof typeof CODE];
+
 /** All shapes, their step code writing at `desk`. The names are those of {@link SHAPE_NAMES}. */
-export function openShapes(desk: Desk): readonly Workflow<ShapeInput, unknown>[] {
+export function openShapes(desk: Desk, version: CodeVersion): readonly Workflow<ShapeInput, unknown>[] {
   const shapes = new Map<string, Workflow<ShapeInput, unknown>>();
   for (const [name, body] of Object.entries(bodiesOf((child) => shapes.get(child)!))) {
-    const made = workflow<ShapeInput, unknown>(`sim/${name}`, optionsOf(name), (ctx, input) =>
+    const made = workflow<ShapeInput, unknown>(`sim/${name}`, optionsOf(name, version), (ctx, input) =>
       body(ctx, input, openScribe(desk, ctx)),
     );
     shapes.set(name, made);
@@ -38,20 +43,22 @@ export function openShapes(desk: Desk): readonly Workflow<ShapeInput, unknown>[]
   return [...shapes.values()];
 }
 
-function optionsOf(name: string): { readonly version: string; readonly timeout?: number } {
-  return name === "limited" ? { version: "1.0.0", timeout: LIMITED_MS } : { version: "1.0.0" };
+function optionsOf(name: string, version: CodeVersion): { readonly version: string; readonly timeout?: number } {
+  return name === "limited" ? { version, timeout: LIMITED_MS } : { version };
 }
 
 function bodiesOf(child: (name: string) => Workflow<ShapeInput, unknown>): Readonly<Record<ShapeName, Body>> {
   return {
     sequence,
     fan,
+    crowd,
     caught,
     shaped,
     sleepy,
     signals,
     deadline,
     parent: (ctx, input, s) => parent(ctx, input, s, child),
+    beside: (ctx, input, s) => beside(ctx, input, s, child),
     saga,
     race,
     mixed,
@@ -71,12 +78,14 @@ function bodiesOf(child: (name: string) => Workflow<ShapeInput, unknown>): Reado
 export const SHAPE_NAMES = [
   "sequence",
   "fan",
+  "crowd",
   "caught",
   "shaped",
   "sleepy",
   "signals",
   "deadline",
   "parent",
+  "beside",
   "saga",
   "race",
   "mixed",
@@ -116,6 +125,16 @@ async function fan(ctx: Ctx, input: ShapeInput, s: Scribe): Promise<string> {
     `sum-${[...values, left, right].map((value) => value.slice(value.lastIndexOf("#"))).join("")}`,
     SOUND,
   );
+}
+
+/** All at once, and most end at the same moment: whole groups of checkpoints in one flush. */
+async function crowd(ctx: Ctx, input: ShapeInput, s: Scribe): Promise<string> {
+  const heads = Array.from({ length: 8 + input.size * 4 }, (_, index) => index);
+  const values = await ctx.map("head", heads, { concurrency: 64, retry: PLAIN }, (_, context) =>
+    s.work(TIMELY)(context),
+  );
+  values.forEach((value, index) => s.saw(`head/${index}`, value));
+  return step(ctx, s, `counted-${values.length}`, SOUND);
 }
 
 /** A final failure is caught, and the branch taken once is taken for ever. */

@@ -17,7 +17,7 @@ import { type Kernel, openKernel, type Process, type Stop } from "./kernel.ts";
 import { replayStories } from "./replay.ts";
 import { drawScenario, type Scenario } from "./scenario.ts";
 import { POLICIES, SHAPE_MS_MAX, type ShapeName } from "./shapes.ts";
-import { addStray, befall, openSlots, startSlot, type World } from "./world.ts";
+import { addStray, befall, openSlots, renewSlot, startSlot, type World } from "./world.ts";
 
 /** How to simulate. */
 export type SimulateOptions = {
@@ -116,6 +116,7 @@ export async function gather(
     slots: openSlots(scenario),
     witness: [],
     crashes: [],
+    codes: new Map(),
     strays: strays as World["strays"],
     stamp: (process) => ({ at: registrar.tick(), trueMs: kernel.nowMs(), process }),
     nextExecution: () => (executions += 1),
@@ -152,7 +153,7 @@ async function runWorld(
 function heal(world: World): void {
   world.machine.kernel.note("healed");
   world.healed = true;
-  for (const slot of world.slots) startSlot(world, slot);
+  for (const slot of world.slots) renewSlot(world, slot);
 }
 
 /** Stalls that began before the end of the storm are its last breath. */
@@ -240,6 +241,7 @@ async function readEvidence(world: World, registrar: Registrar, client: Client):
     requests: client.requests,
     snapshots: registrar.snapshots,
     crashes: world.crashes,
+    codes: Object.fromEntries(world.codes),
     strays: world.strays,
     replays: [],
     policies: POLICIES,

@@ -10,10 +10,10 @@ import { type Machine, openSimulatedHost } from "./host.ts";
 import type { Process } from "./kernel.ts";
 import type { Accident, Scenario } from "./scenario.ts";
 import type { Desk } from "./scribe.ts";
-import { openShapes } from "./shapes.ts";
+import { CODE, type CodeVersion, openShapes } from "./shapes.ts";
 
 /** One start of one slot. `engine` is null until it is open, and again once it closes. */
-export type Incarnation = { readonly process: Process; engine: Engine | null };
+export type Incarnation = { readonly process: Process; readonly code: CodeVersion; engine: Engine | null };
 
 /** A place for a process; `now` is null while it is down. */
 export type Slot = { readonly index: number; readonly works: boolean; starts: number; now: Incarnation | null };
@@ -28,6 +28,8 @@ export type World = {
   readonly slots: readonly Slot[];
   readonly witness: WitnessEvent[];
   readonly crashes: Crash[];
+  /** Version of the workflows by process. */
+  readonly codes: Map<string, string>;
   readonly strays: (Stamp & { readonly text: string })[];
   /** A stamp of the given process, now. */
   readonly stamp: (process: string) => Stamp;
@@ -57,9 +59,12 @@ export function startSlot(world: World, slot: Slot): void {
   slot.starts += 1;
   const name = `${slot.works ? "worker" : "bystander"}-${slot.index}.${slot.starts}`;
   const process = machine.kernel.openProcess(name);
-  const incarnation: Incarnation = { process, engine: null };
+  const code = codeFor(world, slot);
+  const incarnation: Incarnation = { process, code, engine: null };
   slot.now = incarnation;
-  const host = openSimulatedHost(machine, process, world.dice.split(`host ${name}`));
+  world.codes.set(name, code);
+  const skewMs = scenario.skewsMs[slot.index]!;
+  const host = openSimulatedHost(machine, process, { dice: world.dice.split(`host ${name}`), skewMs });
   const store = openFaultyStore(disk, process, world.dice.split(`store ${name}`));
   const options = {
     actor: name,
@@ -69,7 +74,10 @@ export function startSlot(world: World, slot: Slot): void {
     lingerMax: scenario.lingerMax,
     grace: scenario.graceMs,
     work: slot.works ? { concurrency: scenario.concurrency } : false,
-    workflows: openShapes(deskOf(world, slot, incarnation, host.nowMs)),
+    workflows: openShapes(
+      deskOf(world, slot, incarnation, () => host.nowMs() - skewMs),
+      code,
+    ),
     log: (entry: { readonly level: string; readonly message: string }) => {
       if (entry.level === "error" && !/STORE_(BUSY|FULL|OUTCOME_UNKNOWN)|RUN_QUARANTINED/.test(entry.message)) {
         addStray(world, name, entry.message);
@@ -83,6 +91,23 @@ export function startSlot(world: World, slot: Slot): void {
       (error: unknown) => couldNotStart(world, slot, incarnation, error),
     );
   });
+}
+
+function codeFor(world: World, slot: Slot): CodeVersion {
+  const { rollout } = world.scenario;
+  if (rollout === null) return CODE.older;
+  const due = world.machine.kernel.nowMs() >= rollout.atMs && !rollout.laggards.includes(slot.index);
+  return world.healed || due ? CODE.newer : CODE.older;
+}
+
+/** Bring the slot up, with the code that it should have by now. */
+export function renewSlot(world: World, slot: Slot): void {
+  const { now } = slot;
+  if (now === null) return startSlot(world, slot);
+  if (now.code === codeFor(world, slot)) return;
+  closeSlot(world, slot, RESTART_MS);
+  // One that is just opening cannot be closed yet.
+  world.disk.process.timer(RESTART_MS, () => renewSlot(world, slot));
 }
 
 /** What happens to a slot, or to the machine. */

@@ -45,6 +45,22 @@ const kindsOf = async (work: ReturnType<Store["flush"]>) => (await work).map((re
 describe("a transaction that fails before its commit", () => {
   const PROTOCOL = sqliteError(15, "locking protocol");
 
+  it("F5: a read that shows a broken connection fails with a code, and the next has a fresh one", async () => {
+    const { scene, store, fail, opened } = await openScene();
+    const rowId = await insertPending(scene);
+    for (const [at, read] of [
+      ["FROM versions JOIN workflows", () => store.listVersions()],
+      ["FROM steps", () => store.loadMemory(rowId)],
+    ] as const) {
+      fail({ at, error: PROTOCOL });
+      expect(await codeOf(read())).toBe("STORE_FAILED");
+      expect(opened.at(-1)!.isOpen, at).toBe(false);
+      expect(await codeOf(read())).toBe("none");
+    }
+    expect(opened.length).toBe(3);
+    await store.close();
+  });
+
   it.each([
     ["BEGIN IMMEDIATE", PROTOCOL],
     ["BEGIN IMMEDIATE", IOERR_FSYNC],

@@ -8,6 +8,8 @@ export type Fault = {
   readonly error: Error;
   /** Whether the statement takes effect all the same, as a commit may whose answer is lost. */
   readonly applied?: boolean;
+  /** Only on this connection, 1 being the first; on any unless told. */
+  readonly of?: number;
   /** Whether the transaction is lost with it, as SQLite does for a full disk. */
   readonly rollsBack?: boolean;
 };
@@ -30,7 +32,8 @@ export function openFaulty() {
   const opened: DatabaseSync[] = [];
   const strike = (db: DatabaseSync, sql: string, really: () => unknown): unknown => {
     executed.push(sql);
-    const at = faults.findIndex((fault) => sql.includes(fault.at));
+    const number = opened.indexOf(db) + 1;
+    const at = faults.findIndex((fault) => sql.includes(fault.at) && (fault.of ?? number) === number);
     if (at === -1) return really();
     const [fault] = faults.splice(at, 1);
     if (fault!.applied === true) really();

@@ -7,6 +7,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { openSqliteStore } from "../../../src/store/sqlite/sqlite.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { type Pace, TURN_MS_MAX } from "../../../src/store/sqlite/turn.ts";
+import { BUSY, openFaulty } from "./faulty.ts";
 import { codeOf, NOW, WORKFLOW } from "../../../src/testing/conformance/scene.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "stepwell-turn-"));
@@ -111,6 +112,51 @@ describe("a call that meets a lock", () => {
     const { release } = lock(path);
     expect(await write(store).catch(codeOf)).toBe("STORE_BUSY");
     release();
+    await store.close();
+  });
+
+  it("T4: opens its connection anew after a second, once: the lock may be its own", async () => {
+    const path = freshPath();
+    const { pace, state } = openPace();
+    const { connect, opened, fail, executed } = openFaulty();
+    const store = await openSqliteStore(path, { pace, connect });
+    state.onWait = () => void (state.nowMs += 100);
+    // As SQLite answers on a connection that counts a lock as held: to every BEGIN, for ever.
+    const begins = (): number => executed.filter((sql) => sql.includes("BEGIN IMMEDIATE")).length;
+    for (let count = 0; count < 12; count += 1) fail({ at: "BEGIN IMMEDIATE", error: BUSY, of: 1 });
+    const before = begins();
+    await write(store);
+    expect(opened.map((db) => db.isOpen)).toEqual([false, true]);
+    expect(state.nowMs).toBeGreaterThanOrEqual(1_000);
+    expect(state.nowMs).toBeLessThan(1_200);
+    expect(begins() - before).toBeGreaterThan(2);
+    await store.close();
+  });
+
+  it("T4: several calls that wait open one connection between them, and not another when that meets the lock", async () => {
+    const path = freshPath();
+    const { pace, state } = openPace();
+    const { connect, opened } = openFaulty();
+    const store = await openSqliteStore(path, { pace, connect });
+    const { release } = lock(path);
+    state.onWait = () => void (state.nowMs += 25);
+    const codes = ["1.0.0", "1.1.0", "1.2.0"].map((version) => write(store, version).catch(codeOf));
+    expect(await Promise.all(codes)).toEqual(["STORE_BUSY", "STORE_BUSY", "STORE_BUSY"]);
+    expect(opened.length).toBe(2);
+    release();
+    await write(store);
+    await store.close();
+  });
+
+  it("T4: never gives up a database in memory", async () => {
+    const { pace, state } = openPace();
+    const { connect, opened, fail } = openFaulty();
+    const store = await openSqliteStore(":memory:", { pace, connect });
+    await write(store);
+    state.onWait = () => void (state.nowMs += 600);
+    for (let count = 0; count < 3; count += 1) fail({ at: "BEGIN IMMEDIATE", error: BUSY });
+    await write(store, "1.1.0");
+    expect([opened.length, (await store.listVersions()).length]).toEqual([1, 2]);
     await store.close();
   });
 

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { openSqliteStore } from "../../../src/store/sqlite/sqlite.ts";
 import type { Pace } from "../../../src/store/sqlite/turn.ts";
 import { codeOf, NOW, WORKFLOW } from "../../../src/testing/conformance/scene.ts";
-import { IOERR_FSYNC, openFaulty } from "./faulty.ts";
+import { IOERR_FSYNC, openFaulty, sqliteError } from "./faulty.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "stepwell-watch-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -107,6 +107,20 @@ describe("a watch", () => {
     expect(calls).toBe(0);
     fire();
     expect(calls).toBe(1);
+    await store.close();
+  });
+
+  it("F5: gives up a connection on which a look took ten seconds to find its lock broken", async () => {
+    const { store, commit, fire, fail, opened } = await openScene();
+    let calls = 0;
+    store.watch(() => void (calls += 1));
+    fail({ at: "data_version", error: sqliteError(15, "locking protocol") });
+    fire();
+    expect(opened.map((db) => db.isOpen)).toEqual([false]);
+    await commit();
+    await store.listVersions();
+    fire();
+    expect([calls, opened.length]).toEqual([1, 2]);
     await store.close();
   });
 
