@@ -3,7 +3,15 @@
  */
 import type { NewAttempt } from "../../model/step.ts";
 import type { NoteKind } from "../../model/history.ts";
-import { type Case, type Execution, type Finding, type Invariant, observedValue, undoKey } from "./case.ts";
+import {
+  type Case,
+  type Execution,
+  type Finding,
+  type Invariant,
+  observedValue,
+  standsStill,
+  undoKey,
+} from "./case.ts";
 import { runText, type StepPolicy, type WitnessEvent } from "./evidence.ts";
 import type { Accepted } from "./ledger.ts";
 
@@ -220,11 +228,6 @@ function badAttempts(c: Case, name: string, list: readonly Execution[]): Finding
     const what = `"${key}" made attempt ${start.attempt} at ${start.wallMs}, due at ${attempt.dueAtMs}`;
     return early ? [{ run: start.run, what }] : [];
   });
-}
-
-/** A clock that was set back stands still until it is reached again; its process reckons with the time that passes. */
-function standsStill(c: Case, { process, wallMs, trueMs }: WitnessEvent): boolean {
-  return c.evidence.witness.some((one) => one.process === process && one.wallMs === wallMs && one.trueMs !== trueMs);
 }
 
 function isFailure(

@@ -4,7 +4,7 @@
 import { decode } from "../../model/json.ts";
 import { parseFailure } from "../../model/failure.ts";
 import type { HistoryEvent } from "../../model/history.ts";
-import { type Case, type Finding, type Invariant, toJson } from "./case.ts";
+import { type Case, type Finding, type Invariant, standsStill, toJson } from "./case.ts";
 import { type Request, runText, type Story } from "./evidence.ts";
 
 const SIGNALS: Invariant = {
@@ -124,7 +124,9 @@ function earlyByRecord(c: Case): Finding[] {
     if (fired.entry.checkpoint.outcome !== "completed") return [];
     const lengthMs = dueInMs ?? attempt.dueAtMs - began.atMs;
     const early = fired.atMs < attempt.dueAtMs && fired.trueMs - began.trueMs < lengthMs;
-    return early ? [{ run, what: `"${attempt.key}" fired at ${fired.atMs}, due at ${attempt.dueAtMs}` }] : [];
+    return early && !standsStill(c, { ...fired, wallMs: fired.atMs })
+      ? [{ run, what: `"${attempt.key}" fired at ${fired.atMs}, due at ${attempt.dueAtMs}` }]
+      : [];
   });
 }
 
