@@ -110,7 +110,7 @@ function toName({ workflow, namespace }: ListFilter): Pick<RunFilter, "namespace
 }
 
 function toWorkflow(named: Workflow<never, unknown>): Workflow<never, unknown> {
-  if (typeof named === "object" && named !== null && named.kind === "workflow") return named;
+  if ((named as Workflow<never, unknown> | null)?.kind === "workflow") return named;
   throw invalid(`workflow must be a workflow or its name, got ${showValue(named)}`);
 }
 
