@@ -101,7 +101,8 @@ describe("isGone", () => {
   });
 
   it("a process that has ended and was not collected by its parent is gone", async () => {
-    const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 600"], { stdio: ["ignore", "pipe", "ignore"] });
+    // Long enough for the shell to be replaced: a shell would collect its child.
+    const parent = spawn("sh", ["-c", "sleep 1 & echo $!; exec sleep 600"], { stdio: ["ignore", "pipe", "ignore"] });
     const pid = await new Promise<number>((resolve) => parent.stdout.on("data", (text) => resolve(Number(text))));
     const startedAt = (): string => readFileSync(`/proc/${pid}/stat`, "utf8").split(" ")[21]!;
     const pidStartedAt = startedAt();
