@@ -112,6 +112,8 @@ async function settleFloating(deps: Deps, exec: Execution, outcome: Outcome): Pr
   const cause = goesOn ? "lost" : outcome.kind === "cancelled" || outcome.kind === "expired" ? "cancelled" : "floating";
   abortSteps(exec, cause, new StepwellError("STEP_FLOATING", `the body of ${runName(exec)} has ended.`));
   await quiet(deps, exec, deps.settings.graceMs);
+  // One whose beginning was being stored has joined them since.
+  exec.waits.clear();
   exec.open.clear();
   exec.abandoned.push(...exec.stepping);
   exec.stepping.clear();

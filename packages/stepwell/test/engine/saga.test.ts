@@ -226,6 +226,34 @@ it("P12: a step that nobody awaits is stopped, recorded and reported", async () 
   expect(history.some((event) => event.kind === "note" && event.note === "floating")).toBe(true);
 });
 
+it("P12: a wait that was being stored when the body ended is dropped like the others", async () => {
+  const world = await openWorld();
+  const undone: number[] = [];
+  let release = (): void => {};
+  const undo = (_paid: unknown, { attempt }: { readonly attempt: number }): void => {
+    undone.push(attempt);
+    if (attempt === 1) throw new Error("not yet");
+  };
+  const w = workflow("t/forgotten", { version: "1.0.0" }, async (ctx) => {
+    await ctx.step("first", () => 1);
+    void ctx
+      .step("charge", () => new Promise<void>((resolve) => (release = resolve)))
+      .compensate(undo, { base: "1h", jitter: 0 });
+    void ctx.sleep("forgotten", "1d");
+    await new Promise<void>((resolve) => queueMicrotask(resolve));
+    throw new Error("gave up");
+  });
+  const { engine } = await world.open({ workflows: [w] });
+  const run = await engine.start(w);
+  await world.settle();
+  release();
+  await world.settle();
+  expect((await run.status()).waitingFor).toMatchObject([{ kind: "retry", key: "@compensate/charge" }]);
+  await world.advance(3_600_000);
+  expect(undone).toEqual([1, 2]);
+  expect(await run.status()).toMatchObject({ state: "failed" });
+});
+
 it("P12: a body that ends while its child is being started ends the run, and the child is cancelled", async () => {
   const world = await openWorld();
   const child = workflow("t/late", { version: "1.0.0" }, (ctx) => ctx.sleep("long", "30d"));
