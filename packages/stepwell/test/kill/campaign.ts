@@ -195,6 +195,7 @@ async function readEvidence({ files, crashes }: State): Promise<Evidence> {
     leaseMs: 2_000,
     healedMs: 0,
     healingMs: Infinity,
+    setBackMs: 0,
     cancelMs: Infinity,
     calm: false,
   };

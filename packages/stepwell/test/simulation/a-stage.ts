@@ -82,6 +82,7 @@ export function toEvidence(stage: Stage): Evidence {
     leaseMs: 10_000,
     healedMs: 0,
     healingMs: 60_000,
+    setBackMs: 0,
     cancelMs: 1_000,
     calm: true,
   };

@@ -56,13 +56,9 @@ export function openCase(evidence: Evidence): Case {
   };
 }
 
-/**
- * Whether the clock of that process stands still then: one that was set back does, until it is reached again. The
- * process reckons with the time that passes since it last heard the store's clock, so its timers go on.
- */
-export function standsStill(c: Case, at: Pick<WitnessEvent, "process" | "wallMs" | "trueMs">): boolean {
-  const { process, wallMs, trueMs } = at;
-  return c.evidence.witness.some((one) => one.process === process && one.wallMs === wallMs && one.trueMs !== trueMs);
+/** Whether a clock that shows `atMs` proves that `dueAtMs` had not come, also to one who saw it before it was set back. */
+export function isEarly(c: Case, atMs: number, dueAtMs: number): boolean {
+  return atMs + c.evidence.setBackMs < dueAtMs;
 }
 
 /** Key under which the engine records the compensation of a step. */

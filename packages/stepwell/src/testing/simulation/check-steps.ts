@@ -3,15 +3,7 @@
  */
 import type { NewAttempt } from "../../model/step.ts";
 import type { NoteKind } from "../../model/history.ts";
-import {
-  type Case,
-  type Execution,
-  type Finding,
-  type Invariant,
-  observedValue,
-  standsStill,
-  undoKey,
-} from "./case.ts";
+import { type Case, type Execution, type Finding, type Invariant, observedValue, isEarly, undoKey } from "./case.ts";
 import { runText, type StepPolicy, type WitnessEvent } from "./evidence.ts";
 import type { Accepted } from "./ledger.ts";
 
@@ -223,8 +215,7 @@ function badAttempts(c: Case, name: string, list: readonly Execution[]): Finding
     const failure = c.ledger.attempts.find((one) => isFailure(one, rowId, key, start.attempt - 1));
     if (failure === undefined) return [];
     const { attempt, dueInMs } = failure.entry;
-    const early =
-      start.wallMs < (attempt.dueAtMs ?? 0) && start.trueMs - failure.trueMs < (dueInMs ?? 0) && !standsStill(c, start);
+    const early = isEarly(c, start.wallMs, attempt.dueAtMs ?? 0) && start.trueMs - failure.trueMs < (dueInMs ?? 0);
     const what = `"${key}" made attempt ${start.attempt} at ${start.wallMs}, due at ${attempt.dueAtMs}`;
     return early ? [{ run: start.run, what }] : [];
   });

@@ -4,7 +4,7 @@
 import { decode } from "../../model/json.ts";
 import { parseFailure } from "../../model/failure.ts";
 import type { HistoryEvent } from "../../model/history.ts";
-import { type Case, type Finding, type Invariant, standsStill, toJson } from "./case.ts";
+import { type Case, type Finding, type Invariant, isEarly, toJson } from "./case.ts";
 import { type Request, runText, type Story } from "./evidence.ts";
 
 const SIGNALS: Invariant = {
@@ -123,8 +123,7 @@ function earlyByRecord(c: Case): Finding[] {
     if (fired === null || (fired.entry as { consumes?: number | null }).consumes !== null) return [];
     if (fired.entry.checkpoint.outcome !== "completed") return [];
     const lengthMs = dueInMs ?? attempt.dueAtMs - began.atMs;
-    const early = fired.atMs < attempt.dueAtMs && fired.trueMs - began.trueMs < lengthMs;
-    return early && !standsStill(c, { ...fired, wallMs: fired.atMs })
+    return isEarly(c, fired.atMs, attempt.dueAtMs) && fired.trueMs - began.trueMs < lengthMs
       ? [{ run, what: `"${attempt.key}" fired at ${fired.atMs}, due at ${attempt.dueAtMs}` }]
       : [];
   });
@@ -152,7 +151,7 @@ function expiredEarly(c: Case, { run }: Story): Finding[] {
     const error = rowId === run.rowId && (entry.kind === "fail" || entry.kind === "compensate") ? entry.error : null;
     if (error === null || parseFailure(error).code !== "RUN_TIMEOUT") return [];
     if (deadlineAtMs === null) return [{ run: runText(run), what: "has no deadline, but failed for it" }];
-    const early = atMs < deadlineAtMs && trueMs - (started?.trueMs ?? 0) < deadlineAtMs - createdAtMs;
+    const early = isEarly(c, atMs, deadlineAtMs) && trueMs - (started?.trueMs ?? 0) < deadlineAtMs - createdAtMs;
     return early ? [{ run: runText(run), what: `expired at ${atMs}, its time was up at ${deadlineAtMs}` }] : [];
   });
 }

@@ -121,6 +121,8 @@ export type Evidence = {
   readonly healedMs: number | null;
   /** Longest time from an end of faults to the end of every run. */
   readonly healingMs: number;
+  /** By how much clocks were set back, all in all; who has seen a later time counts on from that. */
+  readonly setBackMs: number;
   /** How long a claimed run may go on after a cancel was acknowledged. */
   readonly cancelMs: number;
   /** True when the only faults were crashes: then takeovers have a deadline (P9). */

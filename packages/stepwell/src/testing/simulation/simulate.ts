@@ -164,9 +164,11 @@ function healedMs(scenario: Scenario): number {
 
 function healingMs(scenario: Scenario): number {
   // A clock set back lengthens every wait and every lease that counts by it.
-  const backMs = scenario.accidents.map((accident) => (accident.kind === "jump" && accident.ms < 0 ? -accident.ms : 0));
-  const lostMs = backMs.reduce((sum, ms) => sum + ms, 0);
-  return 3 * scenario.leaseMs + SHAPE_MS_MAX + lostMs;
+  return 3 * scenario.leaseMs + SHAPE_MS_MAX + setBackMs(scenario);
+}
+
+function setBackMs({ accidents }: Scenario): number {
+  return accidents.reduce((sum, accident) => (accident.kind === "jump" ? sum + Math.max(0, -accident.ms) : sum), 0);
 }
 
 /** The order of everything, and the records of the store. */
@@ -248,6 +250,7 @@ async function readEvidence(world: World, registrar: Registrar, client: Client):
     leaseMs: scenario.leaseMs,
     healedMs: healedMs(scenario),
     healingMs: healingMs(scenario),
+    setBackMs: setBackMs(scenario),
     cancelMs: scenario.leaseMs + 4 * scenario.weather.delayMsMax,
     calm: scenario.calm,
   };
