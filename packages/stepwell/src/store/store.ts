@@ -11,8 +11,8 @@
  *   S6. A bad row harms nobody: its own write answers `refused`, the others of the flush are stored.
  *   S7. An inbox item wakes: `waiting` becomes `pending` in the same transaction; a park with an older `inboxSeen` is
  *       refused (P6).
- *   S8. Those who watch are told, soon, when others have committed something. They may be told late or for nothing,
- *       and poll all the same, less often.
+ *   S8. Those who watch are told, soon, what others have committed. They may be told late or for nothing, and poll
+ *       all the same, less often.
  *
  * Rows in, rows out; no rules of its own.
  */
@@ -23,7 +23,7 @@ import type { Identity, NewRun, Owner, Parent, Run, RunState } from "../model/ru
 import type { ActiveStep, Attempt, Checkpoint, NewAttempt } from "../model/step.ts";
 import type { Ending, Transition } from "../model/transition.ts";
 
-/** Epoch milliseconds; null: the database's own clock. */
+/** Epoch milliseconds; null, as the engine passes it: the clock that the store goes by. */
 export type NowMs = number | null;
 
 /** One entry of a group commit. Writes of one run are applied in the order given. */
@@ -162,11 +162,47 @@ export type WorkerProcess = {
   readonly pidStartedAt: string;
 };
 
+/** What a worker offers, told when it registers. */
+export type Offer = {
+  /** Runs executed side by side at most. */
+  readonly concurrency: number;
+  /** `namespace/name@version` of each registered workflow. */
+  readonly workflows: readonly string[];
+};
+
 /** A worker as registered. */
-export type WorkerRow = WorkerProcess & {
-  readonly workerId: number;
-  readonly state: "alive" | "dead";
-  readonly leaseUntilMs: number;
+export type WorkerRow = WorkerProcess &
+  Offer & {
+    readonly workerId: number;
+    readonly state: "alive" | "dead";
+    /** Milliseconds until its lease lapses; 0 or less: it has. */
+    readonly leaseLeftMs: number;
+    /** Runs it executed when it was last seen. */
+    readonly executing: number;
+    readonly startedAtMs: number;
+    readonly seenAtMs: number;
+  };
+
+/** What a worker learns when it renews its lease. */
+export type Renewal = {
+  /** False: declared dead; everything it holds is lost. */
+  readonly alive: boolean;
+  /** Milliseconds until the next lease of another worker lapses; 0: one has, or is dead already; null: nobody else. */
+  readonly othersLapseInMs: number | null;
+  /** Highest id of a worker, itself included. A number not seen before tells that somebody has come. */
+  readonly newestWorkerId: number;
+};
+
+/** What others have committed; see S8. */
+export type Change = {
+  /** Runs may be due, or versions new. */
+  readonly due: boolean;
+  /** Runs that somebody holds may have new inbox items. */
+  readonly inbox: boolean;
+  /** Runs may have ended. */
+  readonly ended: boolean;
+  /** Workers have come or gone. */
+  readonly workers: boolean;
 };
 
 /** Which runs to list; newest first. Fields left out do not filter. */
@@ -194,7 +230,12 @@ export type RunPage = {
 };
 
 /** Milliseconds until something is due; 0: it is; null: nothing will be by time alone. */
-export type NextDue = { readonly runInMs: number | null; readonly suspectInMs: number | null };
+export type NextDue = {
+  readonly runInMs: number | null;
+  readonly suspectInMs: number | null;
+  /** Highest id of a version; 0: there is none. A number not seen before tells that versions are new. */
+  readonly newestVersionId: number;
+};
 
 /** How long the oldest due run of a version has been due; milliseconds. */
 export type OldestDue = { readonly version: Version; readonly overdueMs: number };
@@ -205,6 +246,13 @@ export type Released = { readonly freed: number; readonly quarantined: readonly 
 /** A database, as the engine sees it. */
 export type Store = {
   readonly kind: string;
+  /** What whoever opens it should know, such as a server that does not flush; one sentence each. */
+  readonly warnings: readonly string[];
+  /**
+   * Longest pause between two looks for what others left that it advises just now; long where watchers are told, shorter
+   * where they are not.
+   */
+  readonly pollMs: () => number;
   /** Find or insert the version; idempotent. */
   readonly ensureVersion: (identity: Identity) => Promise<Version>;
   readonly listVersions: () => Promise<readonly Version[]>;
@@ -243,11 +291,19 @@ export type Store = {
   /** Steps that are `running` under the run's present claim and have no checkpoint, in the order they began. */
   readonly listActiveSteps: (rowId: number) => Promise<readonly ActiveStep[]>;
 
-  readonly registerWorker: (process: WorkerProcess, leaseMs: number, nowMs: NowMs) => Promise<number>;
-  /** Extend the lease. False: declared dead; everything it holds is lost. A lapsed lease that nobody took may renew. */
-  readonly renewWorker: (workerId: number, leaseMs: number, nowMs: NowMs) => Promise<boolean>;
-  /** Alive ones, and dead ones whose runs may not be freed yet. */
-  readonly listWorkers: () => Promise<readonly WorkerRow[]>;
+  readonly registerWorker: (
+    process: WorkerProcess,
+    offer: Offer & { readonly leaseMs: number },
+    nowMs: NowMs,
+  ) => Promise<number>;
+  /** Extend the lease and tell the load. A lapsed lease that nobody took may renew. */
+  readonly renewWorker: (
+    workerId: number,
+    standing: { readonly leaseMs: number; readonly executing: number },
+    nowMs: NowMs,
+  ) => Promise<Renewal>;
+  /** Alive ones, and dead ones whose runs may not be freed yet; by id. */
+  readonly listWorkers: (nowMs: NowMs) => Promise<readonly WorkerRow[]>;
   /** Declare dead: only when its lease has lapsed, or `gone` proves its process ended. False: it lives. */
   readonly buryWorker: (workerId: number, gone: boolean, nowMs: NowMs) => Promise<boolean>;
   /**
@@ -260,6 +316,6 @@ export type Store = {
   readonly retireWorker: (workerId: number) => Promise<void>;
 
   /** Call `onChange` when others have committed something, until the result is called or the store closed (S8). */
-  readonly watch: (onChange: () => void) => () => void;
+  readonly watch: (onChange: (change: Change) => void) => () => void;
   readonly close: () => Promise<void>;
 };
