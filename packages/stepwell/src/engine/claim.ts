@@ -2,11 +2,11 @@
  * Claim: taking what is due, and sleeping until something is. A nudge says that
  * something may have become due; polling is the net below all nudges.
  */
-import type { Claim } from "../store/store.ts";
+import type { Claim, NextDue } from "../store/store.ts";
 import { beginRun } from "./begin.ts";
 import type { Deps } from "./deps.ts";
 import type { Lease } from "./lease.ts";
-import { beginLook, planLook } from "./look.ts";
+import { beginLook, planLook, pollMs } from "./look.ts";
 import { isSuspectsTurn, noteSuspects, occupy, roomInMs, tendRoom } from "./probation.ts";
 import { freeSlots, isClear, type Slots } from "./slots.ts";
 
@@ -44,14 +44,23 @@ function mayTake({ host }: Deps, slots: Slots): boolean {
   return freeSlots(slots) > 0 || isSuspectsTurn(slots.room, isClear(host, slots));
 }
 
-/** Other processes may have brought versions that this worker can continue. */
+/** A claim is a transaction: as long as nothing is due, the store is only asked when something will be. */
 async function poll(deps: Deps, slots: Slots, lease: Lease): Promise<void> {
+  beginLook(slots);
+  let dueInMs = 0;
   try {
-    await deps.registry.refresh();
+    if (roomInMs(deps.host, slots.room) === null) dueInMs = earliestInMs(await deps.registry.nextDue());
   } catch (error) {
-    deps.log?.({ level: "warn", message: `versions could not be read: ${String(error)}` });
+    deps.log?.({ level: "warn", message: `what is due could not be read: ${String(error)}` });
   }
-  nudgeWorker(deps, slots, lease);
+  if (slots.claiming || slots.draining) return;
+  if (dueInMs === 0) return nudgeWorker(deps, slots, lease);
+  planLook(deps, slots, dueInMs, () => void poll(deps, slots, lease));
+}
+
+/** 0: now; Infinity: nothing will be by time alone. */
+export function earliestInMs({ runInMs, suspectInMs }: NextDue): number {
+  return Math.min(runInMs ?? Infinity, suspectInMs ?? Infinity);
 }
 
 /** @returns milliseconds until the next look is worth it */
@@ -66,13 +75,13 @@ async function claimOnce(deps: Deps, slots: Slots, lease: Lease): Promise<number
   const limit = Math.min(freeSlots(slots), CLAIM_MAX);
   if (limit > 0) await claimOthers(deps, slots, lease.workerId(), { versionIds, limit });
   else slots.nudged = true;
-  return isLookWorthIt(deps, slots, limit) ? lookAhead(deps, slots, versionIds) : null;
+  return isLookWorthIt(deps, slots, limit) ? lookAhead(deps, slots) : null;
 }
 
 /** While nothing can be taken anyway, only suspects are looked for, and no more often than by polling. */
-function isLookWorthIt({ host, settings }: Deps, { room }: Slots, limit: number): boolean {
+function isLookWorthIt(deps: Deps, { room }: Slots, limit: number): boolean {
   if (room.occupant !== null) return false;
-  return limit > 0 || host.monotonicMs() - room.lookedAtMs >= settings.pollMs / 2;
+  return limit > 0 || deps.host.monotonicMs() - room.lookedAtMs >= pollMs(deps) / 2;
 }
 
 async function claimOthers(
@@ -84,8 +93,7 @@ async function claimOthers(
   slots.reserved += limit;
   let claims: readonly Claim[] = [];
   try {
-    const nowMs = deps.host.nowMs();
-    claims = await deps.store.claimRuns({ workerId, suspects: false, versionIds, limit, nowMs });
+    claims = await deps.store.claimRuns({ workerId, suspects: false, versionIds, limit, nowMs: null });
   } finally {
     slots.reserved -= limit;
   }
@@ -99,8 +107,7 @@ async function claimSuspect(deps: Deps, slots: Slots, workerId: number, versionI
   room.occupant = "asked";
   let claims: readonly Claim[] = [];
   try {
-    const nowMs = deps.host.nowMs();
-    claims = await deps.store.claimRuns({ workerId, suspects: true, versionIds, limit: 1, nowMs });
+    claims = await deps.store.claimRuns({ workerId, suspects: true, versionIds, limit: 1, nowMs: null });
   } finally {
     room.occupant = null;
   }
@@ -114,9 +121,9 @@ async function claimSuspect(deps: Deps, slots: Slots, workerId: number, versionI
 }
 
 /** What is due next decides how long to sleep, and whether a run inserted now may be executed at once. */
-async function lookAhead(deps: Deps, slots: Slots, versionIds: readonly number[]): Promise<number | null> {
+async function lookAhead(deps: Deps, slots: Slots): Promise<number | null> {
   const { host } = deps;
-  const { runInMs, suspectInMs } = await deps.store.nextDue(versionIds, host.nowMs());
+  const { runInMs, suspectInMs } = await deps.registry.nextDue();
   noteSuspects(host, slots.room, suspectInMs);
   if (runInMs === 0 || isSuspectsTurn(slots.room, isClear(host, slots))) slots.nudged = true;
   if (!slots.nudged) slots.backlog = false;

@@ -91,7 +91,7 @@ async function flushQueue(
   try {
     results = await store.flush(
       batch.map((entry) => entry.write),
-      host.nowMs(),
+      null,
     );
   } catch (thrown) {
     const error = toStoreError(thrown);

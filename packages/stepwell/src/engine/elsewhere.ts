@@ -7,6 +7,7 @@
 import { StepwellError } from "../model/errors.ts";
 import type { EndedRun, Store } from "../store/store.ts";
 import type { Host } from "./host.ts";
+import { pollMs } from "./look.ts";
 import type { Settings } from "./settings.ts";
 import type { Watchers } from "./watch.ts";
 
@@ -36,7 +37,7 @@ type State = {
   readonly watchers: Watchers;
   readonly asked: Set<number>;
   /** Longest pause between two looks. */
-  readonly pollMsMax: number;
+  readonly pollMsMax: () => number;
   closed: boolean;
   /** `planned`: a look will begin as soon as it may. `again`: something happened during a look. */
   phase: "idle" | "planned" | "looking" | "again";
@@ -52,7 +53,7 @@ export function openElsewhere(
   { host, store, watchers, settings }: Pick<State, "host" | "store" | "watchers"> & { readonly settings: Settings },
   works: () => boolean,
 ): Elsewhere {
-  const pollMsMax = settings.pollMs;
+  const pollMsMax = (): number => pollMs({ settings, store });
   const state: State = {
     host,
     store,
@@ -61,7 +62,7 @@ export function openElsewhere(
     pollMsMax,
     closed: false,
     phase: "idle",
-    pollMs: pollMsMax,
+    pollMs: pollMsMax(),
     nextLookAtMs: -Infinity,
     cancelTimer: () => {},
     unwatch: () => {},
@@ -71,10 +72,12 @@ export function openElsewhere(
       if (state.closed) return watchers.tellFailed(rowId, closedError());
       if (state.asked.size === 0) {
         state.unwatch();
-        state.unwatch = store.watch(() => lookSoon(state));
+        state.unwatch = store.watch((change) => {
+          if (change.ended) lookSoon(state);
+        });
       }
       state.asked.add(rowId);
-      state.pollMs = works() ? pollMsMax : Math.min(POLL_MS_MIN, pollMsMax);
+      state.pollMs = works() ? pollMsMax() : Math.min(POLL_MS_MIN, pollMsMax());
       lookSoon(state);
     },
     close: () => {
@@ -108,7 +111,7 @@ async function look(state: State): Promise<void> {
   if (again) return lookSoon(state);
   const pauseMs = told ? state.pollMs : Math.min(state.pollMs, LOOK_AGAIN_MS);
   state.cancelTimer = host.timer(pauseMs, () => lookSoon(state));
-  state.pollMs = Math.min(state.pollMs * 2, state.pollMsMax);
+  state.pollMs = Math.min(state.pollMs * 2, state.pollMsMax());
 }
 
 /** False: the store could not say. */

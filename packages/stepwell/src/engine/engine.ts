@@ -100,6 +100,7 @@ export async function openEngineOn(store: Store, host: Host, options: EngineOpti
     worker,
     log: options.log ?? null,
   });
+  for (const warning of store.warnings) options.log?.({ level: "warn", message: warning });
   for (const workflow of options.workflows ?? []) await registry.versionIdOf(workflow);
   const engine = engineCalls(deps, seat);
   const work = options.work ?? (options.workflows?.length ?? 0) > 0;

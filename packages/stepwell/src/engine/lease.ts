@@ -37,6 +37,8 @@ export type LeaseEvents = {
   readonly renewed: () => Promise<void>;
   /** Runs were freed from dead workers. */
   readonly freed: () => void;
+  /** How many runs the worker executes just now. */
+  readonly executing: () => number;
 };
 
 type State = {
@@ -53,9 +55,9 @@ type State = {
 
 /** Register a worker and keep its lease; takes over from dead ones at once and at every renewal. */
 export async function openLease(deps: Omit<Deps, "worker">, events: LeaseEvents): Promise<Lease> {
-  const { host, store, settings } = deps;
+  const { host, settings } = deps;
   const startedMs = host.monotonicMs();
-  const workerId = await store.registerWorker(host.describeProcess(), settings.leaseMs, host.nowMs());
+  const workerId = await register(deps);
   const state: State = {
     workerId,
     renewedAtMs: startedMs,
@@ -82,6 +84,11 @@ export async function openLease(deps: Omit<Deps, "worker">, events: LeaseEvents)
   };
 }
 
+function register({ host, store, settings, registry }: Omit<Deps, "worker">): Promise<number> {
+  const { leaseMs, concurrency } = settings;
+  return store.registerWorker(host.describeProcess(), { leaseMs, concurrency, workflows: registry.offered() }, null);
+}
+
 function scheduleRenewal(deps: Omit<Deps, "worker">, state: State, events: LeaseEvents): void {
   if (state.stopped) return;
   state.cancel = deps.host.timer(deps.settings.leaseMs / 3, () => void renew(deps, state, events));
@@ -95,9 +102,10 @@ async function renew(deps: Omit<Deps, "worker">, state: State, events: LeaseEven
   const cancelFence = host.timer(leftMs, () => drop(state, events));
   const lapsed = leftMs === 0;
   try {
-    const alive = await store.renewWorker(state.workerId, settings.leaseMs, host.nowMs());
+    const { leaseMs } = settings;
+    const renewal = await store.renewWorker(state.workerId, { leaseMs, executing: events.executing() }, null);
     if (state.stopped) return;
-    if (!alive) await registerAnew(deps, state, events);
+    if (!renewal.alive) await registerAnew(deps, state, events);
     cancelFence();
     // Whoever stalled hears what was asked meanwhile, such as a cancel, before any step begins.
     if (lapsed) await events.renewed();
@@ -105,7 +113,9 @@ async function renew(deps: Omit<Deps, "worker">, state: State, events: LeaseEven
     state.dropped = false;
     for (const waiter of state.waiters.splice(0)) waiter();
     if (!lapsed) void events.renewed();
-    await takeOver(deps, state, events);
+    state.neighbours?.meet(renewal.newestWorkerId);
+    if (renewal.othersLapseInMs === 0) await takeOver(deps, state, events);
+    else planLook(deps, state, events, renewal.othersLapseInMs ?? Infinity);
   } catch (error) {
     deps.log?.({ level: "warn", message: `the lease could not be renewed: ${String(error)}` });
   } finally {
@@ -122,33 +132,31 @@ function drop(state: State, events: LeaseEvents): void {
 
 async function registerAnew(deps: Omit<Deps, "worker">, state: State, events: LeaseEvents): Promise<void> {
   drop(state, events);
-  const { host, store, settings } = deps;
-  state.workerId = await store.registerWorker(host.describeProcess(), settings.leaseMs, host.nowMs());
+  state.workerId = await register(deps);
 }
 
 /** Bury workers that are gone or lapsed, free what they held, and plan to look again when the next lease lapses. */
 async function takeOver(deps: Omit<Deps, "worker">, state: State, events: LeaseEvents): Promise<void> {
   const { host, store } = deps;
   let freed = 0;
-  let nextLapseMs = Infinity;
+  let nextLapseInMs = Infinity;
   const living: WorkerRow[] = [];
-  for (const worker of await store.listWorkers()) {
+  for (const worker of await store.listWorkers(null)) {
     if (worker.workerId === state.workerId) continue;
-    const dead =
-      worker.state === "dead" || (await store.buryWorker(worker.workerId, host.isGone(worker), host.nowMs()));
+    const dead = worker.state === "dead" || (await store.buryWorker(worker.workerId, host.isGone(worker), null));
     if (!dead) {
       living.push(worker);
-      nextLapseMs = Math.min(nextLapseMs, worker.leaseUntilMs);
+      nextLapseInMs = Math.min(nextLapseInMs, worker.leaseLeftMs);
       continue;
     }
-    const released = await store.releaseRuns(worker.workerId, "died", host.nowMs());
+    const released = await store.releaseRuns(worker.workerId, "died", null);
     freed += released.freed;
     for (const run of released.quarantined) tellQuarantined(deps, run);
     await store.retireWorker(worker.workerId);
   }
   state.neighbours?.know(living);
   if (freed > 0) events.freed();
-  planLook(deps, state, events, nextLapseMs - host.nowMs());
+  planLook(deps, state, events, nextLapseInMs);
 }
 
 function tellQuarantined(deps: Omit<Deps, "worker">, run: Run): void {

@@ -5,9 +5,14 @@
 import type { Deps } from "./deps.ts";
 import type { Slots } from "./slots.ts";
 
+/** Longest pause between two looks: as told, or as the store advises just now. */
+export function pollMs({ settings, store }: Pick<Deps, "settings" | "store">): number {
+  return settings.pollMs ?? store.pollMs();
+}
+
 /** Look in `inMs`, instead of whenever it was planned before. */
 export function planLook(deps: Deps, slots: Slots, inMs: number, look: () => void): void {
-  const lookInMs = Math.min(inMs, Math.max(0, slots.parkedDueAtMs - deps.host.monotonicMs()), deps.settings.pollMs);
+  const lookInMs = Math.min(inMs, Math.max(0, slots.parkedDueAtMs - deps.host.monotonicMs()), pollMs(deps));
   slots.cancelPoll();
   slots.pollAtMs = deps.host.monotonicMs() + lookInMs;
   slots.cancelPoll = deps.host.timer(lookInMs, look);

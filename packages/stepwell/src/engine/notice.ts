@@ -2,34 +2,41 @@
  * Notice: others have committed something, as the store says, or may have. What is due is claimed, and the inboxes
  * of the runs executed here are read: requests of other processes reach a run this way.
  */
-import { nudgeWorker } from "./claim.ts";
+import type { Change } from "../store/store.ts";
+import { earliestInMs, nudgeWorker } from "./claim.ts";
 import type { Deps } from "./deps.ts";
 import { readInbox } from "./inbox.ts";
 import type { Lease } from "./lease.ts";
 import { freeSlots, type Slots } from "./slots.ts";
 
-/** Look around; asked again during a look, it looks once more after it. Resolves when that is done; never rejects. */
-export function openNotice(deps: Deps, slots: Slots, lease: Lease): () => Promise<void> {
+/** Look for what has changed; resolves when that is done, never rejects. What is asked during a look follows it. */
+export function openNotice(deps: Deps, slots: Slots, lease: Lease): (change: Change) => Promise<void> {
   let looking: Promise<void> | null = null;
-  let again = false;
+  const wanted: Wanted = { due: false, inbox: false };
   const look = async (): Promise<void> => {
-    do {
-      again = false;
-      await lookAround(deps, slots, lease);
-    } while (again);
+    while (wanted.due || wanted.inbox) await lookAround(deps, slots, lease, takeAll(wanted));
     looking = null;
   };
-  return () => {
-    if (looking === null) return (looking = look());
-    again = true;
-    return looking;
+  return (change) => {
+    wanted.due ||= change.due;
+    wanted.inbox ||= change.inbox;
+    return (looking ??= look());
   };
 }
 
-async function lookAround(deps: Deps, slots: Slots, lease: Lease): Promise<void> {
+type Wanted = { due: boolean; inbox: boolean };
+
+function takeAll(wanted: Wanted): Wanted {
+  const taken = { ...wanted };
+  wanted.due = false;
+  wanted.inbox = false;
+  return taken;
+}
+
+async function lookAround(deps: Deps, slots: Slots, lease: Lease, { due, inbox }: Wanted): Promise<void> {
   try {
-    if (await isSomethingDue(deps, slots)) nudgeWorker(deps, slots, lease);
-    if (slots.executing.size > 0) await readInboxes(deps, slots, lease);
+    if (due && (await isSomethingDue(deps, slots))) nudgeWorker(deps, slots, lease);
+    if (inbox && slots.executing.size > 0) await readInboxes(deps, slots, lease);
   } catch (error) {
     deps.log?.({ level: "warn", message: `what others have stored could not be read: ${String(error)}` });
   }
@@ -43,8 +50,7 @@ async function isSomethingDue(deps: Deps, slots: Slots): Promise<boolean> {
     slots.nudged = true;
     return false;
   }
-  const { runInMs, suspectInMs } = await deps.store.nextDue(deps.registry.claimable(), deps.host.nowMs());
-  return runInMs === 0 || suspectInMs === 0;
+  return earliestInMs(await deps.registry.nextDue()) === 0;
 }
 
 async function readInboxes(deps: Deps, slots: Slots, lease: Lease): Promise<void> {

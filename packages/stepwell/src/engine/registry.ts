@@ -5,7 +5,7 @@
 import { StepwellError } from "../model/errors.ts";
 import { canContinue, compareVersions, identityText } from "../model/identity.ts";
 import type { Identity } from "../model/run.ts";
-import type { Store, Version } from "../store/store.ts";
+import type { NextDue, Store, Version } from "../store/store.ts";
 import type { Workflow } from "./workflow.ts";
 
 /** The workflows of one engine. */
@@ -22,6 +22,10 @@ export type Registry = {
   readonly claimable: () => readonly number[];
   /** The shortest `stuckAfter` that a workflow has of its own; Infinity: none has one. */
   readonly shortestStuckMs: () => number;
+  /** Each registered workflow as `namespace/name@version`. */
+  readonly offered: () => readonly string[];
+  /** When the next run that may be executed here is due; versions that other processes have brought are learnt from it. */
+  readonly nextDue: () => Promise<NextDue>;
   /** Look for versions that other processes have brought. */
   readonly refresh: () => Promise<void>;
 };
@@ -34,6 +38,7 @@ export function openRegistry(store: Store, workflows: readonly Workflow[]): Regi
   const byName = groupByName(workflows);
   const versionIds = new Map<string, number>();
   let claimable: readonly number[] = [];
+  let newestVersionId = 0;
 
   const byVersion = new Map<number, Workflow | null>();
   const findFor = (version: Version): Workflow | null => {
@@ -47,6 +52,13 @@ export function openRegistry(store: Store, workflows: readonly Workflow[]): Regi
     const versions = await store.listVersions();
     for (const version of versions) versionIds.set(identityText(version), version.versionId);
     claimable = versions.filter((version) => findFor(version) !== null).map((version) => version.versionId);
+    newestVersionId = Math.max(0, ...versions.map((version) => version.versionId));
+  };
+  const nextDue = async (): Promise<NextDue> => {
+    const next = await store.nextDue(claimable, null);
+    if (next.newestVersionId <= newestVersionId) return next;
+    await refresh();
+    return store.nextDue(claimable, null);
   };
   const ensure = async (identity: Identity): Promise<number> => {
     const { versionId } = await store.ensureVersion(identity);
@@ -60,6 +72,8 @@ export function openRegistry(store: Store, workflows: readonly Workflow[]): Regi
     versionIdOf: (identity) => versionIds.get(identityText(identity)) ?? ensure(identity),
     claimable: () => claimable,
     shortestStuckMs: () => Math.min(...workflows.map((workflow) => workflow.stuckAfterMs ?? Infinity)),
+    offered: () => workflows.map(identityText),
+    nextDue,
     refresh,
   };
 }

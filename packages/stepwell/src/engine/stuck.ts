@@ -117,10 +117,10 @@ function listed(names: readonly string[]): string {
 }
 
 async function scanOverdue(watch: Watch, stuckAfterMs: number): Promise<void> {
-  const { host, store, registry, log } = watch.deps;
+  const { store, registry, log } = watch.deps;
   if (log === null) return;
   try {
-    const overdue = (await store.listOldestDue(host.nowMs())).filter((oldest) => oldest.overdueMs >= stuckAfterMs);
+    const overdue = (await store.listOldestDue(null)).filter((oldest) => oldest.overdueMs >= stuckAfterMs);
     for (const { version, overdueMs } of overdue) {
       if (watch.overdue.has(version.versionId)) continue;
       const cure = registry.findFor(version) === null ? "no worker here has that version" : "the workers are busy";

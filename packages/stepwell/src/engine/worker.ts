@@ -7,6 +7,7 @@
  * the local worker.
  */
 import type { InboxItem } from "../model/inbox.ts";
+import type { Change } from "../store/store.ts";
 import { beginInserted, executionHooks, follow } from "./begin.ts";
 import { nudgeWorker } from "./claim.ts";
 import type { Deps, WorkerDoor } from "./deps.ts";
@@ -27,6 +28,9 @@ export type Worker = WorkerDoor & {
   readonly stop: () => Promise<void>;
 };
 
+/** What a renewal is an occasion to look for. */
+const NEWS_OF_HELD: Change = { due: false, inbox: true, ended: false, workers: false };
+
 /** Register a worker and begin to claim. */
 export async function openWorker(deps: Deps): Promise<Worker> {
   const slots = newSlots(deps.settings.concurrency);
@@ -38,19 +42,20 @@ export async function openWorker(deps: Deps): Promise<Worker> {
   const lease = await openLease(deps, {
     lost: () => dropAll(slots),
     renewed: async () => {
-      if (opened) await look();
+      if (opened) await look(NEWS_OF_HELD);
     },
     freed: () => nudge(),
+    executing: () => slots.executing.size,
   });
   const look = openNotice(deps, slots, lease);
   try {
     await deps.registry.refresh();
-    await deps.store.resumePaused(deps.registry.claimable(), deps.host.nowMs());
+    await deps.store.resumePaused(deps.registry.claimable(), null);
   } catch (error) {
     lease.stop();
     throw error;
   }
-  const unwatch = deps.store.watch(() => void look());
+  const unwatch = deps.store.watch((change) => void look(change));
   const unscan = watchStuck(deps, slots);
   opened = true;
   nudge();
@@ -88,8 +93,8 @@ export async function openWorker(deps: Deps): Promise<Worker> {
  */
 async function leaveRegistry(deps: Deps, workerId: number): Promise<void> {
   try {
-    await deps.store.buryWorker(workerId, true, deps.host.nowMs());
-    await deps.store.releaseRuns(workerId, "left", deps.host.nowMs());
+    await deps.store.buryWorker(workerId, true, null);
+    await deps.store.releaseRuns(workerId, "left", null);
     await deps.store.retireWorker(workerId);
   } catch (error) {
     deps.log?.({ level: "warn", message: `the worker could not leave the registry: ${String(error)}` });

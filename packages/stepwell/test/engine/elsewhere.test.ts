@@ -5,7 +5,7 @@ import { openHost } from "../../src/engine/host.ts";
 import { toSettings } from "../../src/engine/settings.ts";
 import { openWatchers } from "../../src/engine/watch.ts";
 import { StepwellError } from "../../src/model/errors.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { Change, Store } from "../../src/store/store.ts";
 
 type Timer = { readonly atMs: number; readonly task: () => void };
 
@@ -31,6 +31,7 @@ function openScene(works = false) {
     },
   };
   const store = {
+    pollMs: () => 1_000,
     listEnded: async (rowIds: readonly number[]) => {
       scene.looks.push(rowIds);
       await scene.asking();
@@ -38,9 +39,10 @@ function openScene(works = false) {
       const found = rowIds.filter((rowId) => scene.ended.has(rowId));
       return found.map((rowId) => ({ rowId, ending: { state: "completed", value: `${rowId}` } as const }));
     },
-    watch: (onChange: () => void) => {
-      scene.listeners.add(onChange);
-      return () => void scene.listeners.delete(onChange);
+    watch: (onChange: (change: Partial<Change>) => void) => {
+      const listener = (): void => onChange({ ended: true });
+      scene.listeners.add(listener);
+      return () => void scene.listeners.delete(listener);
     },
   } as unknown as Store;
   const watchers = openWatchers();

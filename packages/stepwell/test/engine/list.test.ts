@@ -67,7 +67,7 @@ const oneFilter: fc.Arbitrary<ListFilter> = fc
 
 async function keepRuns(store: Store, runs: readonly (typeof oneRun extends fc.Arbitrary<infer R> ? R : never)[]) {
   const who = { name: "w", host: "h", bootId: "b", pid: 1, pidNamespace: "n", pidStartedAt: "0" };
-  const workerId = await store.registerWorker(who, 1_000_000, 1_000);
+  const workerId = await store.registerWorker(who, { concurrency: 1, workflows: [], leaseMs: 1_000_000 }, 1_000);
   const known: Known[] = [];
   for (const [index, { version, turn, createdAtMs, attributes }] of runs.entries()) {
     const [namespace, name] = NAMES[version]!;

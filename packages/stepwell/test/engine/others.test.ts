@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { signal } from "../../src/engine/signal.ts";
 import { workflow } from "../../src/engine/workflow.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { Change, Store } from "../../src/store/store.ts";
 import { openWorld } from "./harness.ts";
 
 const quick = workflow("t/quick", { version: "1.0.0" }, async (ctx) => ctx.step("one", () => 1));
@@ -21,7 +21,7 @@ const hot = workflow("t/hot", { version: "1.0.0" }, async (ctx) => {
 
 /** A store whose watchers are told by the test, and which counts the reading of the registry. */
 function openWatched() {
-  const listeners = new Set<() => void>();
+  const listeners = new Set<(change: Change) => void>();
   const counted = { listWorkers: 0, claims: 0, heldRuns: 0 };
   const wrap = (store: Store): Store => ({
     ...store,
@@ -29,9 +29,9 @@ function openWatched() {
       listeners.add(onChange);
       return () => void listeners.delete(onChange);
     },
-    listWorkers: () => {
+    listWorkers: (nowMs) => {
       counted.listWorkers += 1;
-      return store.listWorkers();
+      return store.listWorkers(nowMs);
     },
     claimRuns: (by) => {
       counted.claims += 1;
@@ -43,7 +43,7 @@ function openWatched() {
     },
   });
   const change = (): void => {
-    for (const listener of listeners) listener();
+    for (const listener of listeners) listener({ due: true, inbox: true, ended: true, workers: true });
   };
   return { wrap, change, listeners, counted };
 }

@@ -215,7 +215,11 @@ async function aSuspectBeside(world: World, busy: Process): Promise<void> {
   const run = { versionId, id: "p", input: '"p"', inputHash: null, actor: "x", seed: 1, parent: null, timeoutMs: null };
   for (let death = 0; death < 2; death += 1) {
     const who = { name: "w", host: "h", bootId: "o", pid: 1, pidNamespace: "n", pidStartedAt: "0" };
-    const workerId = await world.store.registerWorker(who, 1_000, world.nowMs());
+    const workerId = await world.store.registerWorker(
+      who,
+      { concurrency: 1, workflows: [], leaseMs: 1_000 },
+      world.nowMs(),
+    );
     if (death === 0) {
       const insert = { kind: "insert_run", run, claimFor: workerId, owner: null } as const;
       await world.store.flush([insert], world.nowMs());

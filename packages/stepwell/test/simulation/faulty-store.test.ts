@@ -35,7 +35,8 @@ async function setup(seed: string, weather: () => Weather, remote = false): Prom
     watching: new Set<never>(),
   };
   const caller = kernel.openProcess("caller");
-  return { kernel, caller, real, records, store: openFaultyStore(disk, caller, dice.split("store")) };
+  const hostMs = (): number => 5;
+  return { kernel, caller, real, records, store: openFaultyStore(disk, caller, dice.split("store"), hostMs) };
 }
 
 /** What became of a promise once nothing is left to happen. */
@@ -128,7 +129,7 @@ describe("faulty store", () => {
       await real.flush([start], 5);
       const workerId = await real.registerWorker(
         { name: "w", host: "h", bootId: "b", pid: 1, pidNamespace: "n", pidStartedAt: "1" },
-        10_000,
+        { concurrency: 1, workflows: [], leaseMs: 10_000 },
         5,
       );
       const versionIds = (await real.listVersions()).map((version) => version.versionId);

@@ -69,6 +69,7 @@ export function nextDue(session: Session, versionIds: readonly number[], nowMs: 
   return {
     runInMs: doubtful(false) ? 0 : firstInMs(sql.findNextDue, versionIds, nowMs),
     suspectInMs: doubtful(true) ? 0 : firstInMs(sql.findNextSuspect, versionIds, nowMs),
+    newestVersionId: (sql.findNewestVersion.get()?.["id"] as number | null) ?? 0,
   };
 }
 

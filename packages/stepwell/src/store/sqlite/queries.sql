@@ -118,6 +118,9 @@ WHERE version_id = :versionId AND due_at_ms IS NOT NULL AND crashes >= 2
 ORDER BY due_at_ms
 LIMIT 1;
 
+-- name: findNewestVersion
+SELECT max(id) AS id FROM versions;
+
 -- name: findStanding
 SELECT state, worker_id, fence, generation, inbox_seq, history_seq FROM runs WHERE id = :rowId;
 
@@ -339,11 +342,22 @@ FROM runs
 WHERE id IN (SELECT value FROM json_each(:rowIds)) AND ended_at_ms IS NOT NULL;
 
 -- name: insertWorker
-INSERT INTO workers (name, host, boot_id, pid, pid_namespace, pid_started_at, lease_until_ms, started_at_ms)
-VALUES (:name, :host, :bootId, :pid, :pidNamespace, :pidStartedAt, :leaseUntilMs, :nowMs);
+INSERT INTO workers (
+  name, host, boot_id, pid, pid_namespace, pid_started_at, concurrency, workflows, lease_until_ms, started_at_ms, seen_at_ms
+)
+VALUES (
+  :name, :host, :bootId, :pid, :pidNamespace, :pidStartedAt, :concurrency, :workflows, :leaseUntilMs, :nowMs, :nowMs
+);
 
 -- name: renewWorker
-UPDATE workers SET lease_until_ms = :leaseUntilMs WHERE id = :workerId AND state = 'alive';
+UPDATE workers SET lease_until_ms = :leaseUntilMs, seen_at_ms = :nowMs, executing = :executing
+WHERE id = :workerId AND state = 'alive';
+
+-- name: findOthers
+-- A dead one counts as lapsed.
+SELECT max(id) AS newest_id,
+       min(iif(id = :workerId, NULL, iif(state = 'dead', 0, lease_until_ms))) AS others_lapse_at_ms
+FROM workers;
 
 -- name: listWorkers
 SELECT * FROM workers ORDER BY id;

@@ -128,6 +128,11 @@ export type WorkerTableRow = {
   readonly pid_started_at: string;
   readonly state: "alive" | "dead";
   readonly lease_until_ms: number;
+  readonly started_at_ms: number;
+  readonly concurrency: number;
+  readonly executing: number;
+  readonly seen_at_ms: number;
+  readonly workflows: string;
 };
 
 /** A version as the port tells it. */
@@ -231,8 +236,8 @@ export function toItem(row: ItemRow): InboxItem {
   return { seq: row.seq, kind: row.kind, name: row.name, payload: row.payload, actor: row.actor, atMs: row.at_ms };
 }
 
-/** A worker. */
-export function toWorker(row: WorkerTableRow): WorkerRow {
+/** A worker, at the moment `nowMs`. */
+export function toWorker(row: WorkerTableRow, nowMs: number): WorkerRow {
   return {
     workerId: row.id,
     name: row.name,
@@ -242,6 +247,11 @@ export function toWorker(row: WorkerTableRow): WorkerRow {
     pidNamespace: row.pid_namespace,
     pidStartedAt: row.pid_started_at,
     state: row.state,
-    leaseUntilMs: row.lease_until_ms,
+    leaseLeftMs: row.lease_until_ms - nowMs,
+    concurrency: row.concurrency,
+    executing: row.executing,
+    workflows: JSON.parse(row.workflows) as string[],
+    startedAtMs: row.started_at_ms,
+    seenAtMs: row.seen_at_ms,
   };
 }

@@ -85,6 +85,8 @@ LIMIT 1`,
 WHERE version_id = ? AND due_at_ms IS NOT NULL AND crashes >= 2
 ORDER BY due_at_ms
 LIMIT 1`,
+  /** () */
+  findNewestVersion: `SELECT max(id) AS id FROM versions`,
   /** (rowId) */
   findStanding: `SELECT state, worker_id, fence, generation, inbox_seq, history_seq FROM runs WHERE id = ?`,
   /** (rowId, generation) */
@@ -257,11 +259,20 @@ WHERE id = ? AND fence = ? AND worker_id IS NULL
   listEnded: `SELECT id, state, iif(state = 'completed', output, error) AS value
 FROM runs
 WHERE id IN (SELECT value FROM json_each(?)) AND ended_at_ms IS NOT NULL`,
-  /** (name, host, bootId, pid, pidNamespace, pidStartedAt, leaseUntilMs, nowMs) */
-  insertWorker: `INSERT INTO workers (name, host, boot_id, pid, pid_namespace, pid_started_at, lease_until_ms, started_at_ms)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-  /** (leaseUntilMs, workerId) */
-  renewWorker: `UPDATE workers SET lease_until_ms = ? WHERE id = ? AND state = 'alive'`,
+  /** (name, host, bootId, pid, pidNamespace, pidStartedAt, concurrency, workflows, leaseUntilMs, nowMs, nowMs) */
+  insertWorker: `INSERT INTO workers (
+  name, host, boot_id, pid, pid_namespace, pid_started_at, concurrency, workflows, lease_until_ms, started_at_ms, seen_at_ms
+)
+VALUES (
+  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+)`,
+  /** (leaseUntilMs, nowMs, executing, workerId) */
+  renewWorker: `UPDATE workers SET lease_until_ms = ?, seen_at_ms = ?, executing = ?
+WHERE id = ? AND state = 'alive'`,
+  /** (workerId) */
+  findOthers: `SELECT max(id) AS newest_id,
+       min(iif(id = ?, NULL, iif(state = 'dead', 0, lease_until_ms))) AS others_lapse_at_ms
+FROM workers`,
   /** () */
   listWorkers: `SELECT * FROM workers ORDER BY id`,
   /** (workerId, gone, nowMs) */
@@ -609,5 +620,15 @@ CREATE TABLE attributes (
   run_id  INTEGER NOT NULL,
   PRIMARY KEY (name, value, run_id)
 ) STRICT, WITHOUT ROWID;`,
+  },
+  {
+    number: 3,
+    name: "0003-offers",
+    sql: `-- 0003 what workers offer, how much they do, when they were last seen.
+
+ALTER TABLE workers ADD COLUMN concurrency INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE workers ADD COLUMN executing INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE workers ADD COLUMN seen_at_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE workers ADD COLUMN workflows TEXT NOT NULL DEFAULT '[]';  -- JSON array of namespace/name@version`,
   },
 ] as const;

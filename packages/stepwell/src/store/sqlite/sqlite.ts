@@ -32,6 +32,9 @@ import {
   retireWorker,
 } from "./worker.ts";
 
+/** A look costs some microseconds, and one at the file's change counter is taken all the time, see watch.ts. */
+const POLL_MS = 1_000;
+
 /** How a SQLite store is opened. */
 export type SqliteOptions = {
   /** Epoch milliseconds, for calls whose `nowMs` is null; without it such a call throws OPTION_INVALID. */
@@ -75,6 +78,8 @@ function toStore(session: Session, turn: Turn, pace: Pace | null): Store {
   const now = (nowMs: NowMs): number => resolveNow(session, nowMs);
   return {
     kind: "sqlite",
+    warnings: [],
+    pollMs: () => POLL_MS,
     ensureVersion: (identity) => write(() => ensureVersion(session, identity)),
     listVersions: () => read(() => listVersions(session)),
     flush: (writes, nowMs) => write(() => flush(session, writes, now(nowMs))),
@@ -90,9 +95,9 @@ function toStore(session: Session, turn: Turn, pace: Pace | null): Store {
     listRuns: (filter) => read(() => listRuns(session, filter)),
     listHistory: (rowId) => read(() => listHistory(session, rowId)),
     listActiveSteps: (rowId) => read(() => listActiveSteps(session, rowId)),
-    registerWorker: (worker, leaseMs, nowMs) => write(() => registerWorker(session, worker, leaseMs, now(nowMs))),
-    renewWorker: (workerId, leaseMs, nowMs) => write(() => renewWorker(session, workerId, leaseMs, now(nowMs))),
-    listWorkers: () => read(() => listWorkers(session)),
+    registerWorker: (process, offer, nowMs) => write(() => registerWorker(session, process, offer, now(nowMs))),
+    renewWorker: (workerId, standing, nowMs) => write(() => renewWorker(session, workerId, standing, now(nowMs))),
+    listWorkers: (nowMs) => read(() => listWorkers(session, now(nowMs))),
     buryWorker: (workerId, gone, nowMs) => write(() => buryWorker(session, workerId, gone, now(nowMs))),
     releaseRuns: (workerId, how, nowMs) => write(() => releaseRuns(session, workerId, how, now(nowMs))),
     retireWorker: (workerId) => write(() => retireWorker(session, workerId)),

@@ -4,7 +4,7 @@
  * SQLite tells nobody, but `PRAGMA data_version` of a connection changes with every commit that is not its own
  * (3 us a look, measured). It is asked every 20 ms while somebody watches, and never otherwise.
  */
-import type { Store } from "../store.ts";
+import type { Change, Store } from "../store.ts";
 import { type Connection, dropConnection, type Session } from "./connection.ts";
 import { primaryCode, SQLITE } from "./faults.ts";
 import type { Pace, Turn } from "./turn.ts";
@@ -14,6 +14,9 @@ export type Watch = Pick<Store, "watch"> & { readonly stop: () => void };
 
 const LOOK_MS = 20;
 
+/** What has changed is not told. */
+const SOMETHING: Change = { due: true, inbox: true, ended: true, workers: true };
+
 /** What a connection said. The numbers of two connections have nothing to do with each other. */
 type Seen = { readonly connection: Connection; readonly version: unknown };
 
@@ -21,7 +24,7 @@ type State = {
   readonly session: Session;
   readonly pace: Pace;
   readonly turn: Turn;
-  readonly listeners: Set<{ readonly onChange: () => void }>;
+  readonly listeners: Set<{ readonly onChange: (change: Change) => void }>;
   seen: Seen | null;
   cancel: () => void;
 };
@@ -57,7 +60,7 @@ function plan(state: State): void {
     plan(state);
     if (!hasChanged(state)) return;
     state.turn.meetOthers();
-    for (const { onChange } of [...state.listeners]) onChange();
+    for (const { onChange } of [...state.listeners]) onChange(SOMETHING);
   });
 }
 

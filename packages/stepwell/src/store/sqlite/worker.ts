@@ -8,7 +8,7 @@
 import { StepwellError } from "../../model/errors.ts";
 import { failureText, parseFailure, toFailure } from "../../model/failure.ts";
 import { isSuspect, type Run } from "../../model/run.ts";
-import type { HeldRun, Released, WorkerProcess, WorkerRow } from "../store.ts";
+import type { HeldRun, Offer, Released, Renewal, WorkerProcess, WorkerRow } from "../store.ts";
 import { type Connection, connected, type Session } from "./connection.ts";
 import { toWorker, type WorkerTableRow } from "./rows.ts";
 import { lastSeqOf } from "./run.ts";
@@ -16,23 +16,48 @@ import { transact } from "./transaction.ts";
 import { runOf } from "./version.ts";
 
 /** Enter a process; its id is never given to another. */
-export function registerWorker(session: Session, worker: WorkerProcess, leaseMs: number, nowMs: number): number {
-  const { name, host, bootId, pid, pidNamespace, pidStartedAt } = worker;
+export function registerWorker(
+  session: Session,
+  process: WorkerProcess,
+  offer: Offer & { readonly leaseMs: number },
+  nowMs: number,
+): number {
+  const { name, host, bootId, pid, pidNamespace, pidStartedAt } = process;
+  const { concurrency, leaseMs } = offer;
+  const who = [name, host, bootId, pid, pidNamespace, pidStartedAt] as const;
   const untilMs = Math.ceil(nowMs + leaseMs);
+  const workflows = JSON.stringify(offer.workflows);
   return transact(session, ({ sql }) =>
-    Number(sql.insertWorker.run(name, host, bootId, pid, pidNamespace, pidStartedAt, untilMs, nowMs).lastInsertRowid),
+    Number(sql.insertWorker.run(...who, concurrency, workflows, untilMs, nowMs, nowMs).lastInsertRowid),
   );
 }
 
-/** False: declared dead, or never registered. */
-export function renewWorker(session: Session, workerId: number, leaseMs: number, nowMs: number): boolean {
+/** Not alive: declared dead, or never registered. */
+export function renewWorker(
+  session: Session,
+  workerId: number,
+  { leaseMs, executing }: { readonly leaseMs: number; readonly executing: number },
+  nowMs: number,
+): Renewal {
   const untilMs = Math.ceil(nowMs + leaseMs);
-  return transact(session, ({ sql }) => sql.renewWorker.run(untilMs, workerId).changes !== 0);
+  return transact(session, ({ sql }) => {
+    const alive = sql.renewWorker.run(untilMs, nowMs, executing, workerId).changes !== 0;
+    const others = sql.findOthers.get(workerId) as unknown as Others;
+    const lapseAtMs = others.others_lapse_at_ms;
+    return {
+      alive,
+      othersLapseInMs: lapseAtMs === null ? null : Math.max(0, lapseAtMs - nowMs),
+      newestWorkerId: others.newest_id ?? 0,
+    };
+  });
 }
 
+type Others = { readonly newest_id: number | null; readonly others_lapse_at_ms: number | null };
+
 /** In the order of their ids. */
-export function listWorkers(session: Session): readonly WorkerRow[] {
-  return (connected(session).sql.listWorkers.all() as unknown as readonly WorkerTableRow[]).map(toWorker);
+export function listWorkers(session: Session, nowMs: number): readonly WorkerRow[] {
+  const rows = connected(session).sql.listWorkers.all() as unknown as readonly WorkerTableRow[];
+  return rows.map((row) => toWorker(row, nowMs));
 }
 
 /** False: it lives. One that is dead already, or has left, counts as buried. */

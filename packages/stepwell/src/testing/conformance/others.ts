@@ -80,7 +80,7 @@ export const others: Chapter = ({ expect }, play) => {
 async function heard(store: Scene["store"], deed: () => Promise<unknown>): Promise<void> {
   let unwatch = (): void => {};
   const told = new Promise<void>((resolve) => {
-    unwatch = store.watch(resolve);
+    unwatch = store.watch(() => resolve());
   });
   await deed();
   await told;

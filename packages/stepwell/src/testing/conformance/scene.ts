@@ -8,7 +8,7 @@ import type { NewInboxItem } from "../../model/inbox.ts";
 import type { NewRun, Owner, Parent, Run } from "../../model/run.ts";
 import type { Checkpoint, NewAttempt } from "../../model/step.ts";
 import type { Transition } from "../../model/transition.ts";
-import type { RunRef, Store, WorkerProcess, Write, WriteResult } from "../../store/store.ts";
+import type { Offer, RunRef, Store, WorkerProcess, Write, WriteResult } from "../../store/store.ts";
 
 /** What the suite needs of a test runner; vitest, jest and bun have it. */
 export type Kit = {
@@ -49,6 +49,9 @@ export const NOW = 1_700_000_000_000;
 /** Lease of the scene's worker. */
 export const LEASE_MS = 60_000;
 
+/** What the scene's workers offer. */
+export const OFFER: Offer = { concurrency: 8, workflows: ["test/work@1.0.0"] };
+
 /** The workflow of the scene. */
 export const WORKFLOW = { namespace: "test", name: "work", version: "1.0.0" } as const;
 
@@ -81,7 +84,7 @@ export function playOn(kit: Kit, { open, openPeer }: Opening): Play {
 /** Another living worker. */
 export function aWorker(store: Store, process: Partial<WorkerProcess> = {}): Promise<number> {
   const someone = { name: "w", host: "h", bootId: "b", pid: 1, pidNamespace: "n", pidStartedAt: "0", ...process };
-  return store.registerWorker(someone, LEASE_MS, NOW);
+  return store.registerWorker(someone, { ...OFFER, leaseMs: LEASE_MS }, NOW);
 }
 
 /** The fields of a run. */

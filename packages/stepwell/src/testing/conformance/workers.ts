@@ -18,11 +18,13 @@ import {
 export const workers: Chapter = ({ expect }, play) => {
   play("keeps who a worker is, and gives every start an id of its own", async ({ store, workerId }) => {
     const process = { name: "n", host: "m", bootId: "b", pid: 42, pidNamespace: "pid:[1]", pidStartedAt: "777" };
-    const second = await store.registerWorker(process, 10, NOW);
-    const third = await store.registerWorker(process, 10, NOW);
+    const offer = { concurrency: 3, workflows: ["a/b@1.0.0", "c/d@2.0.0"] };
+    const second = await store.registerWorker(process, { ...offer, leaseMs: 10 }, NOW);
+    const third = await store.registerWorker(process, { ...offer, leaseMs: 10 }, NOW);
     expect(new Set([workerId, second, third]).size).toBe(3);
-    const listed = (await store.listWorkers()).find((worker) => worker.workerId === second);
-    expect(listed).toEqual({ ...process, workerId: second, state: "alive", leaseUntilMs: NOW + 10 });
+    const listed = (await store.listWorkers(NOW + 4)).find((worker) => worker.workerId === second);
+    const seen = { executing: 0, startedAtMs: NOW, seenAtMs: NOW };
+    expect(listed).toEqual({ ...process, ...offer, ...seen, workerId: second, state: "alive", leaseLeftMs: 6 });
   });
 
   play("P3: an id that was retired is never given again", async ({ store }) => {
@@ -32,23 +34,40 @@ export const workers: Chapter = ({ expect }, play) => {
   });
 
   play("P9: a lapsed lease that nobody took may renew; a dead worker may not", async ({ store, workerId }) => {
-    expect(await store.renewWorker(workerId, LEASE_MS, NOW + 10 * LEASE_MS)).toBe(true);
-    const [worker] = await store.listWorkers();
-    expect(worker).toMatchObject({ state: "alive", leaseUntilMs: NOW + 11 * LEASE_MS });
+    const standing = { leaseMs: LEASE_MS, executing: 5 };
+    const lateMs = NOW + 10 * LEASE_MS;
+    expect(await store.renewWorker(workerId, standing, lateMs)).toMatchObject({ alive: true });
+    const [worker] = await store.listWorkers(lateMs + 1);
+    expect(worker).toMatchObject({ state: "alive", leaseLeftMs: LEASE_MS - 1, executing: 5, seenAtMs: lateMs });
     await store.buryWorker(workerId, true, NOW);
-    expect(await store.renewWorker(workerId, LEASE_MS, NOW)).toBe(false);
-    expect(await store.renewWorker(workerId + 1_000, LEASE_MS, NOW)).toBe(false);
-    expect((await store.listWorkers())[0]).toMatchObject({ state: "dead" });
+    expect(await store.renewWorker(workerId, standing, NOW)).toMatchObject({ alive: false });
+    expect(await store.renewWorker(workerId + 1_000, standing, NOW)).toMatchObject({ alive: false });
+    expect((await store.listWorkers(NOW))[0]).toMatchObject({ state: "dead" });
+  });
+
+  play("P9: a renewal tells when the next lease of another worker lapses, and who came last", async (scene) => {
+    const { store, workerId } = scene;
+    const renew = (nowMs: number) => store.renewWorker(workerId, { leaseMs: LEASE_MS, executing: 0 }, nowMs);
+    expect(await renew(NOW)).toEqual({ alive: true, othersLapseInMs: null, newestWorkerId: workerId });
+    const second = await aWorker(store);
+    expect(await renew(NOW + 1)).toEqual({ alive: true, othersLapseInMs: LEASE_MS - 1, newestWorkerId: second });
+    expect(await renew(NOW + LEASE_MS)).toMatchObject({ othersLapseInMs: 0 });
+    expect(await renew(NOW + 2 * LEASE_MS)).toMatchObject({ othersLapseInMs: 0 });
+    const third = await aWorker(store);
+    await store.buryWorker(second, true, NOW);
+    expect(await renew(NOW)).toEqual({ alive: true, othersLapseInMs: 0, newestWorkerId: third });
+    await store.retireWorker(second);
+    expect(await renew(NOW)).toMatchObject({ othersLapseInMs: LEASE_MS });
   });
 
   play("P9: is buried only when its lease has lapsed or its process is gone", async ({ store, workerId }) => {
     expect(await store.buryWorker(workerId, false, NOW + LEASE_MS - 1)).toBe(false);
-    expect((await store.listWorkers())[0]).toMatchObject({ state: "alive" });
+    expect((await store.listWorkers(NOW))[0]).toMatchObject({ state: "alive" });
     expect(await store.buryWorker(workerId, false, NOW + LEASE_MS)).toBe(true);
     const other = await aWorker(store);
     expect(await store.buryWorker(other, true, NOW)).toBe(true);
     expect(await store.buryWorker(other, false, NOW)).toBe(true);
-    expect((await store.listWorkers()).map((worker) => worker.state)).toEqual(["dead", "dead"]);
+    expect((await store.listWorkers(NOW)).map((worker) => worker.state)).toEqual(["dead", "dead"]);
   });
 
   play("S7: what a worker holds is told with the number of its newest item", async (scene) => {
@@ -121,11 +140,11 @@ export const workers: Chapter = ({ expect }, play) => {
     const { store, workerId } = scene;
     await insertHeld(scene);
     await store.retireWorker(workerId);
-    expect((await store.listWorkers()).length).toBe(1);
+    expect((await store.listWorkers(NOW)).length).toBe(1);
     await store.buryWorker(workerId, true, NOW);
     await store.releaseRuns(workerId, "died", NOW);
     await store.retireWorker(workerId);
-    expect(await store.listWorkers()).toEqual([]);
+    expect(await store.listWorkers(NOW)).toEqual([]);
     expect(await store.buryWorker(workerId, false, NOW)).toBe(true);
   });
 };

@@ -178,7 +178,7 @@ function mortal(store: Store, mortality: Mortality): Store {
     name,
     typeof value === "function" ? mortalCall(value as StoreCall, mortality) : value,
   ]);
-  return { ...(Object.fromEntries(wrapped) as Store), watch: store.watch };
+  return { ...(Object.fromEntries(wrapped) as Store), watch: store.watch, pollMs: store.pollMs };
 }
 
 type StoreCall = (...args: unknown[]) => Promise<unknown>;

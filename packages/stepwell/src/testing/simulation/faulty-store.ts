@@ -14,7 +14,7 @@
 import { StepwellError } from "../../model/errors.ts";
 import type { Dice } from "../../model/dice.ts";
 import { isSuspect } from "../../model/run.ts";
-import type { Claim, NextDue, NowMs, Store } from "../../store/store.ts";
+import type { Change, Claim, NextDue, NowMs, Store } from "../../store/store.ts";
 import type { StoreRecord } from "./evidence.ts";
 import type { Process } from "./kernel.ts";
 
@@ -50,8 +50,8 @@ export type Disk = {
 /** One caller that watches. */
 export type Watching = { readonly caller: Process; readonly changed: () => void };
 
-/** The store as `caller` sees it. */
-export function openFaultyStore(disk: Disk, caller: Process, dice: Dice): Store {
+/** The store as `caller` sees it. @param hostMs the caller's clock, by which an embedded store goes */
+export function openFaultyStore(disk: Disk, caller: Process, dice: Dice, hostMs: () => number): Store {
   const { store } = disk;
   const line: Line = {
     disk,
@@ -62,11 +62,13 @@ export function openFaultyStore(disk: Disk, caller: Process, dice: Dice): Store 
     inDoubt: false,
     doubtful: [],
   };
-  const clock = (nowMs: NowMs): NowMs => (disk.remote ? disk.nowMs() : nowMs);
+  const clock = (nowMs: NowMs): number => (disk.remote ? disk.nowMs() : (nowMs ?? hostMs()));
   const read = <T>(apply: () => Promise<T>): Promise<T> => send(line, "read", apply);
   const write = <T>(apply: () => Promise<T>, note: Note<T>): Promise<T> => send(line, "write", apply, note);
   return {
     kind: store.kind,
+    warnings: store.warnings,
+    pollMs: store.pollMs,
     ensureVersion: (identity) => send(line, "write", () => store.ensureVersion(identity)),
     listVersions: () => read(() => store.listVersions()),
     flush: (writes, nowMs) =>
@@ -106,42 +108,38 @@ export function openFaultyStore(disk: Disk, caller: Process, dice: Dice): Store 
 
 function registryCalls(
   line: Line,
-  clock: (nowMs: NowMs) => NowMs,
+  clock: (nowMs: NowMs) => number,
 ): Pick<Store, "registerWorker" | "renewWorker" | "listWorkers" | "buryWorker" | "releaseRuns" | "retireWorker"> {
   const { store } = line.disk;
   // The clock at the moment of application, for the record.
   let appliedMs = 0;
-  const stamped = (nowMs: NowMs): NowMs => {
-    const used = clock(nowMs);
-    appliedMs = used ?? line.disk.nowMs();
-    return used;
-  };
+  const stamped = (nowMs: NowMs): number => (appliedMs = clock(nowMs));
   return {
-    registerWorker: (worker, leaseMs, nowMs) =>
+    registerWorker: (worker, offer, nowMs) =>
       send(
         line,
         "write",
-        () => store.registerWorker(worker, leaseMs, stamped(nowMs)),
+        () => store.registerWorker(worker, offer, stamped(nowMs)),
         (workerId) => ({
           kind: "register",
           workerId,
           worker,
-          leaseUntilMs: appliedMs + leaseMs,
+          leaseUntilMs: appliedMs + offer.leaseMs,
         }),
       ),
-    renewWorker: (workerId, leaseMs, nowMs) =>
+    renewWorker: (workerId, standing, nowMs) =>
       send(
         line,
         "write",
-        () => store.renewWorker(workerId, leaseMs, stamped(nowMs)),
-        (renewed) => ({
+        () => store.renewWorker(workerId, standing, stamped(nowMs)),
+        (renewal) => ({
           kind: "renew",
           workerId,
-          renewed,
-          leaseUntilMs: appliedMs + leaseMs,
+          renewed: renewal.alive,
+          leaseUntilMs: appliedMs + standing.leaseMs,
         }),
       ),
-    listWorkers: () => send(line, "read", () => store.listWorkers()),
+    listWorkers: (nowMs) => send(line, "read", () => store.listWorkers(clock(nowMs))),
     buryWorker: (workerId, gone, nowMs) =>
       send(
         line,
@@ -232,7 +230,7 @@ function send<T>(line: Line, access: Access, apply: () => Promise<T>, note?: Not
 }
 
 /** S8 at its worst: some commits go unnoticed, and what is noticed may be long past. */
-function watch(line: Line, onChange: () => void): () => void {
+function watch(line: Line, onChange: (change: Change) => void): () => void {
   const { disk, caller, watchDice: dice } = line;
   let told = false;
   const changed = (): void => {
@@ -240,13 +238,16 @@ function watch(line: Line, onChange: () => void): () => void {
     told = true;
     caller.timer(dice.integer(NOTICE_MS_MAX), () => {
       told = false;
-      if (disk.watching.has(watching)) onChange();
+      if (disk.watching.has(watching)) onChange(SOMETHING);
     });
   };
   const watching: Watching = { caller, changed };
   disk.watching.add(watching);
   return () => void disk.watching.delete(watching);
 }
+
+/** What exactly, nobody says. */
+const SOMETHING: Change = { due: true, inbox: true, ended: true, workers: true };
 
 const UNNOTICED = 0.2;
 const NOTICE_MS_MAX = 120;
@@ -279,9 +280,9 @@ async function claimAgain(
 }
 
 /** And what may have been claimed is due: only a claim of its kind tells. */
-function nextDue({ doubtful }: Line, { runInMs, suspectInMs }: NextDue): NextDue {
+function nextDue({ doubtful }: Line, next: NextDue): NextDue {
   const has = (suspect: boolean): boolean => doubtful.some((claim) => isSuspect(claim.run) === suspect);
-  return { runInMs: has(false) ? 0 : runInMs, suspectInMs: has(true) ? 0 : suspectInMs };
+  return { ...next, runInMs: has(false) ? 0 : next.runInMs, suspectInMs: has(true) ? 0 : next.suspectInMs };
 }
 
 /** `lost`: unknown and not applied. `late`: unknown and applied after the caller was told. A read fails, or not. */

@@ -103,11 +103,11 @@ function openReplayStore(store: Store, story: Story, asked: Write[]): Store {
       given = true;
       return Promise.resolve(claims);
     },
-    nextDue: () => Promise.resolve({ runInMs: null, suspectInMs: null }),
+    nextDue: () => Promise.resolve({ runInMs: null, suspectInMs: null, newestVersionId: 0 }),
     loadMemory: () => Promise.resolve(recorded),
     listInbox: () => Promise.resolve([]),
     registerWorker: () => Promise.resolve(1),
-    renewWorker: () => Promise.resolve(true),
+    renewWorker: () => Promise.resolve({ alive: true, othersLapseInMs: null, newestWorkerId: 1 }),
     listWorkers: () => Promise.resolve([]),
     retireWorker: () => Promise.resolve(),
     close: () => Promise.resolve(),

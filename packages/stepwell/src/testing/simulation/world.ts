@@ -65,7 +65,7 @@ export function startSlot(world: World, slot: Slot): void {
   world.codes.set(name, code);
   const skewMs = scenario.skewsMs[slot.index]!;
   const host = openSimulatedHost(machine, process, { dice: world.dice.split(`host ${name}`), skewMs });
-  const store = openFaultyStore(disk, process, world.dice.split(`store ${name}`));
+  const store = openFaultyStore(disk, process, world.dice.split(`store ${name}`), host.nowMs);
   const options = {
     actor: name,
     lease: scenario.leaseMs,

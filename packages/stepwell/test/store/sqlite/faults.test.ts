@@ -196,7 +196,7 @@ describe("a large file that is damaged in the middle", () => {
     writeFileSync(path, bytes);
     const store = await openSqliteStore(path);
     expect(await store.loadMemory(1).catch((error: StepwellError) => error)).toMatchObject({ code: "STORE_CORRUPT" });
-    expect((await store.listWorkers()).length).toBe(1);
+    expect((await store.listWorkers(0)).length).toBe(1);
     await store.close();
   });
 });
