@@ -127,7 +127,6 @@ function openStep(host: Host, call: StepCall, attempt: number): RunningStep {
   step.abortedFor = null;
   step.abortReason = undefined;
   step.controller = null;
-  step.ended = false;
   step.context = openStepContext(step, attempt);
   return step;
 }
