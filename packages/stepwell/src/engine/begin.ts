@@ -82,7 +82,11 @@ function enter(deps: Deps, slots: Slots, exec: Execution, nowMs: number): void {
   observeClock(deps.host, exec, nowMs);
   slots.executing.set(exec.run.rowId, exec);
   watchSteps(deps, slots);
-  follow(deps, exec, execute(deps, slots, exec));
+  follow(
+    deps,
+    exec,
+    executeRun(deps, exec, () => executeAgain(deps, slots, exec)),
+  );
 }
 
 /** A slot is held while the memory is read. */
@@ -97,10 +101,9 @@ async function load(deps: Deps, slots: Slots, rowId: number, loading: { posted: 
   }
 }
 
-async function execute(deps: Deps, slots: Slots, exec: Execution): Promise<void> {
-  if ((await executeRun(deps, exec)) === "done") return;
+function executeAgain(deps: Deps, slots: Slots, exec: Execution): Promise<void> {
   exec.phase = "lost";
-  await startExecution(deps, slots, { run: exec.run, nowMs: storeNowMs(deps.host, exec) });
+  return startExecution(deps, slots, { run: exec.run, nowMs: storeNowMs(deps.host, exec) });
 }
 
 /**
