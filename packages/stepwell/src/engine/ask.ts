@@ -30,17 +30,23 @@ export function askFor(deps: Deps, exec: Execution, key: string): string {
   return key;
 }
 
-/** A chain that begins this call in the next microtask. `base`: what its key begins with, before the name. */
+/** A call of a ctx. `base`: what its key begins with, before the name. */
+type Asked = Call & { readonly deps: Deps; readonly base: string };
+
+/** A chain that begins this call in the next microtask. */
 export function openCall(
   deps: Deps,
   exec: Execution,
-  asked: Pick<Call, "key" | "kind" | "config" | "perform"> & { readonly base: string },
+  asked: Pick<Asked, "key" | "kind" | "config" | "perform" | "base">,
 ): Promise<unknown> {
   const { key, kind, config, perform, base } = asked;
   const { resolve, reject, promise } = NO_ENDS;
-  const call: Call = { exec, key, kind, config, perform, resolve, reject, promise };
-  return openChain(call, (begun) => {
-    if (config.was === null) beginCall(deps, begun);
-    else beginRenamed(deps, begun, base, config.was);
-  });
+  const call: Asked = { deps, exec, key, base, kind, config, perform, resolve, reject, promise };
+  return openChain(call, beginAsked);
+}
+
+function beginAsked(call: Asked): void {
+  const { deps, base, config } = call;
+  if (config.was === null) beginCall(deps, call);
+  else beginRenamed(deps, call, base, config.was);
 }

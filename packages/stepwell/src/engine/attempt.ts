@@ -107,9 +107,12 @@ function findHandler(config: CallConfig, failure: Failure): ((error: StepError) 
   return null;
 }
 
-/** Most steps ask for little of this, so it is worked out when they do. */
+/** Most steps ask for little of this, so it is worked out when they do; and what few steps set stands here until then. */
 const STEP = {
   kind: "step",
+  abortedFor: null,
+  abortReason: undefined,
+  controller: null,
   ended: false,
   told: false,
   beat: null,
@@ -124,10 +127,6 @@ function openStep(host: Host, call: StepCall, attempt: number): RunningStep {
   step.exec = call.exec;
   step.key = call.key;
   step.startedMs = host.monotonicMs();
-  step.abortedFor = null;
-  step.abortReason = undefined;
-  step.controller = null;
-  step.ended = false;
   step.context = openStepContext(step, attempt);
   return step;
 }

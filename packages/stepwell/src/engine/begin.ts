@@ -16,7 +16,7 @@ import {
   runName,
   storeNowMs,
 } from "./execution.ts";
-import { checkIdle, continueExecution } from "./idle.ts";
+import { checkIdle, continueExecution, nextDueInMs } from "./idle.ts";
 import { readInbox } from "./inbox.ts";
 import { readPatiently } from "./patience.ts";
 import { lookForParked } from "./look.ts";
@@ -82,7 +82,11 @@ function enter(deps: Deps, slots: Slots, exec: Execution, nowMs: number): void {
   observeClock(deps.host, exec, nowMs);
   slots.executing.set(exec.run.rowId, exec);
   watchSteps(deps, slots);
-  follow(deps, exec, execute(deps, slots, exec));
+  follow(
+    deps,
+    exec,
+    executeRun(deps, exec, () => executeAgain(deps, slots, exec)),
+  );
 }
 
 /** A slot is held while the memory is read. */
@@ -97,10 +101,9 @@ async function load(deps: Deps, slots: Slots, rowId: number, loading: { posted: 
   }
 }
 
-async function execute(deps: Deps, slots: Slots, exec: Execution): Promise<void> {
-  if ((await executeRun(deps, exec)) === "done") return;
+function executeAgain(deps: Deps, slots: Slots, exec: Execution): Promise<void> {
   exec.phase = "lost";
-  await startExecution(deps, slots, { run: exec.run, nowMs: storeNowMs(deps.host, exec) });
+  return startExecution(deps, slots, { run: exec.run, nowMs: storeNowMs(deps.host, exec) });
 }
 
 /**
@@ -119,7 +122,7 @@ function leave(deps: Deps, slots: Slots, exec: Execution, how: Left): void {
   const { rowId } = exec.run;
   const current = slots.executing.get(rowId) === exec;
   if (current) slots.executing.delete(rowId);
-  if (how === "parked") lookForParked(deps, slots, nextDueInMs(deps, exec));
+  if (how === "parked") lookForParked(deps, slots, nextDueInMs(deps, exec) ?? Infinity);
   if (current && how === "parked") linger(deps, slots, exec);
   if (how === "lost") giveBack(deps, slots, exec);
   if (how !== "over") deps.watchers.tellLeft(rowId);
@@ -134,13 +137,6 @@ function keepLeftovers({ host }: Deps, slots: Slots, exec: Execution): void {
   const sinceMs = host.monotonicMs();
   for (const step of exec.abandoned.splice(0)) slots.leftovers.set(step, sinceMs);
   if (exec.phase === "lost") for (const step of exec.stepping) slots.leftovers.set(step, sinceMs);
-}
-
-/** Infinity: not by time alone. */
-function nextDueInMs(deps: Deps, exec: Execution): number {
-  let dueAtMs = Infinity;
-  for (const wait of exec.waits.values()) dueAtMs = Math.min(dueAtMs, wait.dueAtMs ?? Infinity);
-  return Math.max(0, dueAtMs - storeNowMs(deps.host, exec));
 }
 
 function linger(deps: Deps, slots: Slots, exec: Execution): void {

@@ -142,11 +142,9 @@ export const NO_ENDS: Pick<Pending, "resolve" | "reject" | "promise"> = {
  * @param begin called once, in the next microtask
  */
 export function openChain<P extends Pending>(call: P, begin: (call: P) => void): Promise<unknown> {
-  const execute = (resolve: Pending["resolve"], reject: Pending["reject"]): void => {
-    call.resolve = resolve;
-    call.reject = reject;
-  };
-  const promise = Reflect.construct(Promise, [execute], Chain) as Promise<unknown> & Configured;
+  const promise = Reflect.construct(Promise, EXECUTOR, Chain) as Promise<unknown> & Configured;
+  call.resolve = made.resolve;
+  call.reject = made.reject;
   promise[CONFIG] = call.config;
   call.promise = promise;
   void READY.then(() => {
@@ -168,6 +166,16 @@ export function configOf(value: unknown): CallConfig | null {
 }
 
 type Configured = { [CONFIG]: CallConfig };
+
+/** The ends of the promise that was made last: one executor for all chains saves each a closure. */
+const made: Pick<Pending, "resolve" | "reject"> = { resolve: NO_ENDS.resolve, reject: NO_ENDS.reject };
+
+const EXECUTOR = [
+  (resolve: Pending["resolve"], reject: Pending["reject"]): void => {
+    made.resolve = resolve;
+    made.reject = reject;
+  },
+];
 
 const READY = Promise.resolve();
 const ignore = (): void => {};

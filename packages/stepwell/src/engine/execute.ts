@@ -24,16 +24,15 @@ import { saveNote, saveTransition } from "./record.ts";
 /**
  * Carry a claimed run to its end, or until it is given back.
  *
- * @returns `again` when the run must be executed afresh under the same claim: it has to compensate steps that its
- *          body had not asked for again, so that their closures are missing
+ * @param again executes the run afresh under the same claim, when it has to compensate steps that its body had not
+ *   asked for again, so that their closures are missing
  */
-export async function executeRun(deps: Deps, exec: Execution): Promise<"done" | "again"> {
+export async function executeRun(deps: Deps, exec: Execution, again: () => Promise<void>): Promise<void> {
   const outcome = await (exec.run.ending === null ? runBody(deps, exec) : resumeCompensation(deps, exec));
   const transition = await finish(deps, exec, outcome);
-  if (transition.kind !== "compensate") return "done";
-  if (uncollected(exec).length > 0) return "again";
+  if (transition.kind !== "compensate") return;
+  if (uncollected(exec).length > 0) return again();
   await finish(deps, exec, await compensate(deps, exec));
-  return "done";
 }
 
 /** The body's return or throw, or what stopped it: a cancel, a drain, a divergence. Whichever comes first. */
@@ -46,18 +45,18 @@ function runBody(deps: Deps, exec: Execution): Promise<Outcome> {
     cancelRun(exec);
     if (exec.cancel !== null || expireIfDue(deps, exec)) return;
     exec.stop = resolve;
-    void followBody(deps, exec).then(resolve);
+    void followBody(deps, exec, resolve);
   });
 }
 
-async function followBody(deps: Deps, exec: Execution): Promise<Outcome> {
+async function followBody(deps: Deps, exec: Execution, ended: (outcome: Outcome) => void): Promise<void> {
   try {
     const ctx = openContext(deps, exec);
     const place = { kind: "body", name: runName(exec) } as const;
     const output = await deps.host.inside(place, () => exec.workflow.body(ctx, takeInput(exec) as never));
-    return { kind: "returned", output: encode(output, deps.settings.limits).text };
+    ended({ kind: "returned", output: encode(output, deps.settings.limits).text });
   } catch (thrown) {
-    return { kind: "threw", error: failureText(toFailure(thrown)) };
+    ended({ kind: "threw", error: failureText(toFailure(thrown)) });
   }
 }
 

@@ -109,20 +109,13 @@ export type SignalOptions = ActorOption & {
 
 /** @param rowId known when this process has just started the run; null: looked up when needed */
 export function openHandle<Output>(deps: Deps, ref: RunRef, rowId: number | null): RunHandle<Output> {
-  const outcome = async (): Promise<RunOutcome<Output>> => toOutcome(await awaitEnd(deps, ref, rowId));
+  const ended = (): Promise<Ending> =>
+    rowId === null ? getRun(deps, ref).then((run) => awaitEnd(deps, run.rowId)) : awaitEnd(deps, rowId);
   return {
     id: ref.id,
     workflow: `${ref.namespace}/${ref.name}`,
-    outcome,
-    result: async () => {
-      const ended = await outcome();
-      if (ended.state === "completed") return ended.output;
-      throw new RunFailed({
-        run: { workflow: `${ref.namespace}/${ref.name}`, id: ref.id },
-        state: ended.state,
-        cause: ended.error,
-      });
-    },
+    outcome: async () => toOutcome<Output>(await ended()),
+    result: async () => outputOf(ref, toOutcome<Output>(await ended())),
     status: async () => {
       const run = await getRun(deps, ref);
       return { ...toStatus(run), longSteps: (await deps.store.listActiveSteps(run.rowId)).map(toLongStep) };
@@ -211,8 +204,7 @@ function post(deps: Deps, to: RunRef, item: NewInboxItem): Promise<void> {
 }
 
 /** An end in this process is told at once; one in another is found by asking. */
-async function awaitEnd(deps: Deps, ref: RunRef, knownRowId: number | null): Promise<Ending> {
-  const rowId = knownRowId ?? (await getRun(deps, ref)).rowId;
+function awaitEnd(deps: Deps, rowId: number): Promise<Ending> {
   return new Promise((resolve, reject) => {
     deps.watchers.watch(rowId, { ended: resolve, failed: reject, left: () => deps.elsewhere.ask(rowId) });
     if (!deps.worker.executes(rowId)) deps.elsewhere.ask(rowId);
@@ -222,6 +214,15 @@ async function awaitEnd(deps: Deps, ref: RunRef, knownRowId: number | null): Pro
 function toOutcome<Output>(ending: Ending): RunOutcome<Output> {
   if (ending.state === "completed") return { state: "completed", output: decode(ending.value) as Output };
   return { state: ending.state, error: toError(parseFailure(ending.value)) };
+}
+
+function outputOf<Output>(ref: RunRef, outcome: RunOutcome<Output>): Output {
+  if (outcome.state === "completed") return outcome.output;
+  throw new RunFailed({
+    run: { workflow: `${ref.namespace}/${ref.name}`, id: ref.id },
+    state: outcome.state,
+    cause: outcome.error,
+  });
 }
 
 function decodeEvent(event: HistoryEvent): DecodedEvent {

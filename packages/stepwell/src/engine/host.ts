@@ -5,7 +5,7 @@
  * which supplies its own host owns every interleaving. No other file of the
  * engine reads a clock, rolls dice or touches `process`.
  */
-import { AsyncLocalStorage } from "node:async_hooks";
+import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
 import { createHash, getRandomValues } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
@@ -67,7 +67,8 @@ export function openHost(): Host {
     timer: (ms, task) => startTimer(ms, () => scope.run(undefined, task)),
     upkeep: (ms, task) => startTimer(ms, () => scope.run(undefined, task)),
     hash: (text) => createHash("sha256").update(text).digest("base64url").slice(0, 22),
-    inside: (place, work) => scope.run(place, work),
+    inside: <T>(place: Place, work: () => T): T =>
+      new AsyncResource("Stepwell").runInAsyncScope(runAt<T>, undefined, scope, place, work),
     currentStep: () => stepOf(scope.getStore()),
     describeProcess: here,
     isGone: (worker) => isGone(worker, here()),
@@ -75,6 +76,15 @@ export function openHost(): Host {
     onShutdown,
     exit: (code) => process.exit(code),
   };
+}
+
+/**
+ * Called inside of a resource, which takes the caller's context back with it. `scope.run` would make a second context
+ * to go back to: 0.2 us instead of 0.13, and 450 bytes (measured).
+ */
+function runAt<T>(scope: AsyncLocalStorage<Place | undefined>, place: Place, work: () => T): T {
+  scope.enterWith(place);
+  return work();
 }
 
 /** The system's random numbers, fetched a thousand at a time (0.2 of the 0.5 us that an id took, measured). */

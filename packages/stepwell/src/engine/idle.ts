@@ -101,7 +101,8 @@ function fireWait(exec: Execution, wait: PendingWait): void {
   wait.fire(null);
 }
 
-function nextDueInMs(deps: Deps, exec: Execution): number | null {
+/** When a wait is due, or the time of the run as a whole is up; null: not by time alone. */
+export function nextDueInMs(deps: Deps, exec: Execution): number | null {
   let dueAtMs = (exec.run.ending === null ? exec.run.deadlineAtMs : null) ?? Infinity;
   for (const wait of exec.waits.values()) {
     const beingLookedAt = exec.timingOut && wait.kind === "signal";

@@ -27,6 +27,15 @@ it.each([
   expect((await run.status()).endedAtMs).toBe(startedMs + HOUR);
 });
 
+it("P7: is looked for at its moment, also when nothing that the run waits for is due", async () => {
+  const world = await openWorld();
+  const waits = define((ctx) => ctx.waitFor(ping), "10m");
+  const { engine } = await world.open({ workflows: [waits], poll: "1h", lease: "1h" });
+  const run = await engine.start(waits);
+  await world.advance(10 * 60_000);
+  expect(await run.status()).toMatchObject({ state: "failed", error: { code: "RUN_TIMEOUT" } });
+});
+
 it("stops its steps and children, and undoes what was done", async () => {
   const world = await openWorld();
   const log: string[] = [];

@@ -1,4 +1,5 @@
 /** Host: real processes, real signals, real strays. */
+import { AsyncLocalStorage } from "node:async_hooks";
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -45,6 +46,36 @@ function run(
     });
   return { child, ended, says };
 }
+
+describe("inside", () => {
+  const step = { kind: "step", name: "s" } as const;
+
+  it("marks what the code starts, across awaits, and nothing that comes after it", async () => {
+    const host = openHost();
+    const before = host.currentStep();
+    const later = host.inside(step, async () => {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      return host.currentStep();
+    });
+    expect([before, host.currentStep()]).toEqual([undefined, undefined]);
+    expect(await later).toBe("s");
+    expect(() =>
+      host.inside(step, () => {
+        throw new Error("thrown");
+      }),
+    ).toThrow("thrown");
+    expect(host.currentStep()).toBeUndefined();
+  });
+
+  it("keeps the async context of the caller, for the code and after it", () => {
+    const host = openHost();
+    const caller = new AsyncLocalStorage<string>();
+    caller.run("request 7", () => {
+      expect(host.inside(step, () => [caller.getStore(), host.currentStep()])).toEqual(["request 7", "s"]);
+      expect([caller.getStore(), host.currentStep()]).toEqual(["request 7", undefined]);
+    });
+  });
+});
 
 describe("strays", () => {
   it("F25: errors that step code lets escape are reported, and the worker lives", async () => {
