@@ -44,7 +44,7 @@ async function replay(world: World, story: Story): Promise<Replay> {
   const process = kernel.openProcess("replay");
   const host = openSimulatedHost(machine, process, { dice: openDice(`replay host ${world.seed}`), skewMs: 0 });
   const asked: Write[] = [];
-  const store = openReplayStore(world.disk.store, story, asked);
+  const store = openReplayStore(world.disk.store, { story, asked, nowMs: host.nowMs });
   const stamp = (): { at: number; trueMs: number; process: string } => ({
     at: 0,
     trueMs: kernel.nowMs(),
@@ -75,7 +75,10 @@ async function replay(world: World, story: Story): Promise<Replay> {
 const END_STATES = { complete: "completed", fail: "failed", cancel: "cancelled" } as const;
 
 /** Gives one ended run as if it were unfinished, and keeps what is written instead of storing it. */
-function openReplayStore(store: Store, story: Story, asked: Write[]): Store {
+function openReplayStore(
+  store: Store,
+  { story, asked, nowMs }: { readonly story: Story; readonly asked: Write[]; readonly nowMs: () => number },
+): Store {
   const { run, memory } = story;
   let given = false;
   const unfinished: Run = {
@@ -94,10 +97,11 @@ function openReplayStore(store: Store, story: Story, asked: Write[]): Store {
   const recorded: Memory = { ...memory, inbox: [] };
   return {
     ...store,
-    flush: (writes, nowMs) => {
+    flush: (writes) => {
       asked.push(...writes);
-      return Promise.resolve(writes.map((): WriteResult => ({ kind: "stored", atMs: nowMs ?? 0 })));
+      return Promise.resolve(writes.map((): WriteResult => ({ kind: "stored", atMs: nowMs() })));
     },
+    resumePaused: () => Promise.resolve(0),
     claimRuns: () => {
       const claims = given ? [] : [claim];
       given = true;

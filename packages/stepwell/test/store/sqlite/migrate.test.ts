@@ -198,7 +198,7 @@ describe("migration 2", () => {
   it("goes on with it: what crashed twice is on probation, what is due is claimed, ids are not given again", async () => {
     const { path, store } = await openFirstFile();
     const by = { workerId: 1, versionIds: [1], limit: 9, nowMs: 60 };
-    expect(await store.nextDue([1], 60)).toEqual({ runInMs: null, suspectInMs: 0 });
+    expect(await store.nextDue([1], 60)).toMatchObject({ runInMs: null, suspectInMs: 0 });
     expect((await store.claimRuns({ ...by, suspects: true })).map(({ run }) => run.id)).toEqual(["parked"]);
     const again = { versionId: 1, id: "done", input: "3", inputHash: null, actor: "x", seed: 1, parent: null };
     const write = { kind: "insert_run", run: { ...again, timeoutMs: null }, claimFor: null, owner: null } as const;

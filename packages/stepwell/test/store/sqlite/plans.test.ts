@@ -54,6 +54,7 @@ const SCANNED: readonly string[] = [
   "countAttribute",
   "listRunsByAttribute",
   "listVersions",
+  "findOthers",
   "listWorkers",
   "savePlainSteps",
 ];
