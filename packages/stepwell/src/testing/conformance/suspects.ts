@@ -77,7 +77,7 @@ export const suspects: Chapter = ({ expect }, play) => {
       [4, "takeover", NOW + 7],
       [5, "quarantined", NOW + 7],
     ]);
-    expect(await store.nextDue([versionId], NOW + 9)).toEqual({ runInMs: 0, suspectInMs: null });
+    expect(await store.nextDue([versionId], NOW + 9)).toMatchObject({ runInMs: 0, suspectInMs: null });
     expect(await store.resumePaused([versionId], NOW + 9)).toBe(0);
     expect((await flushOne(scene, checkpointOf(owner))).kind).toBe("stale");
   });
