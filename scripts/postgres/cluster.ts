@@ -18,12 +18,12 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { giveTo, runAs, type Streams } from "./account.ts";
 import type { Programs } from "./programs.ts";
 
-const MODULES = join(import.meta.dirname, "../../node_modules");
-const CACHE = join(MODULES, ".cache/stepwell-postgres");
+/** Where archives are kept, unless told otherwise. */
+export const CACHE = join(import.meta.dirname, "../../node_modules/.cache/stepwell-postgres");
 
 /**
  * Most servers in the world sort text by a language's rules and not by code points; so does this one, lest anybody rely
@@ -37,6 +37,7 @@ const INITDB = [
 /** `password` of the user postgres; null lets everybody in. `durable`: the cluster itself survives a power loss, too. */
 export type ClusterOptions = {
   readonly dataDir: string;
+  readonly cacheDir: string;
   readonly password: string | null;
   readonly durable: boolean;
 };
@@ -46,7 +47,8 @@ export type ClusterOptions = {
  *
  * @throws Error with what a program said, when one fails
  */
-export function openCluster(programs: Programs, { dataDir, password, durable }: ClusterOptions): void {
+export function openCluster(programs: Programs, options: ClusterOptions): void {
+  const { dataDir, password, durable } = options;
   const exists = existsSync(join(dataDir, "PG_VERSION"));
   // Made beside its place: what was interrupted is not taken for a cluster.
   const folder = exists ? dataDir : `${dataDir}.unfinished`;
@@ -55,7 +57,7 @@ export function openCluster(programs: Programs, { dataDir, password, durable }: 
     mkdirSync(folder, { recursive: true });
     chmodSync(folder, 0o700);
     giveTo(programs.account, folder);
-    fill(programs, folder);
+    fill(programs, folder, options.cacheDir);
   }
   writeFileSync(
     join(folder, "pg_hba.conf"),
@@ -74,35 +76,35 @@ function run({ account, bin }: Programs, [program = "", ...args]: readonly strin
   runAs(account, [join(bin, program), ...args], streams);
 }
 
-function fill(programs: Programs, folder: string): void {
+function fill(programs: Programs, folder: string, cacheDir: string): void {
   const key = createHash("sha256").update(INITDB.join(" ")).digest("hex").slice(0, 8);
-  const archive = join(CACHE, `${programs.name}-${programs.version}-${key}.tar`);
+  const archive = join(cacheDir, `${programs.name}-${programs.version}-${key}.tar`);
   if (existsSync(archive)) {
     withFile(archive, "r", (stdin) => runAs(programs.account, ["tar", "-xf", "-"], { cwd: folder, stdin }));
     return;
   }
   run(programs, ["initdb", ...INITDB, "-D", folder], { cwd: folder });
-  if (mayCache()) keep(programs, folder, archive);
+  if (mayWriteTo(cacheDir)) keep(programs, folder, archive);
+}
+
+/** A checkout may belong to somebody else. */
+function mayWriteTo(folder: string): boolean {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function keep({ account }: Programs, folder: string, archive: string): void {
-  mkdirSync(dirname(archive), { recursive: true });
   const unfinished = `${archive}.${process.pid}`;
   try {
     withFile(unfinished, "w", (stdout) => runAs(account, ["tar", "-cf", "-", "."], { cwd: folder, stdout }));
     renameSync(unfinished, archive);
   } finally {
     rmSync(unfinished, { force: true });
-  }
-}
-
-/** Not in a checkout that belongs to somebody else. */
-function mayCache(): boolean {
-  try {
-    accessSync(MODULES, constants.W_OK);
-    return true;
-  } catch {
-    return false;
   }
 }
 

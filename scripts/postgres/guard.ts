@@ -29,6 +29,7 @@ import { openPrograms, type Programs } from "./programs.ts";
 export type Plan = {
   readonly binaries: BinariesName;
   readonly dataDir: string | null;
+  readonly cacheDir: string;
   readonly port: number | null;
   readonly password: string | null;
   readonly durable: boolean;
@@ -80,11 +81,9 @@ async function obey(order: Order): Promise<Reply> {
   switch (order.kind) {
     case "start":
       return start(order.plan);
-    case "restart": {
-      const { programs, launch, postmaster } = held();
-      await halt(postmaster, order.mode);
-      return run(programs, launch, launch.port);
-    }
+    case "restart":
+      await halt(held().postmaster, order.mode);
+      return runAgain(held());
     case "kill":
       await killAll(held().postmaster);
       return { kind: "killed" };
@@ -100,26 +99,31 @@ async function start(plan: Plan): Promise<Reply> {
   const programs = openPrograms(binaries, folder, plan.account === null ? accountsHere() : [plan.account]);
   if ("missing" in programs) return { kind: "missing", why: programs.missing };
   const dataDir = plan.dataDir ?? join(folder, "data");
-  openCluster(programs, { dataDir, password: plan.password, durable: plan.durable });
+  openCluster(programs, { ...plan, dataDir });
   const settings = { ...(plan.durable ? {} : NOT_DURABLE), ...plan.settings };
-  return run(programs, { dataDir, settings, port: 0 }, plan.port);
+  const anyPorts = Array.from({ length: LAUNCHES_MAX }, () => randomInt(...PORTS));
+  return run(programs, { dataDir, settings }, plan.port === null ? anyPorts : [plan.port]);
 }
 
-/** `port` null: any. */
-async function run(programs: Programs, wish: Launch, port: number | null): Promise<Reply> {
-  for (let launches = 1; ; launches += 1) {
-    const launch = { ...wish, port: port ?? randomInt(...PORTS) };
+/** At the first of the ports at which nothing is in the way; they are tried in turn. */
+async function run(programs: Programs, home: Omit<Launch, "port">, ports: readonly number[]): Promise<Reply> {
+  for (const [at, port] of ports.entries()) {
     try {
+      const launch = { ...home, port };
       const postmaster = await launchPostgres(programs, launch);
       kept = { programs, launch, postmaster };
-      const { version } = programs;
-      return { kind: "running", pid: postmaster.pid, port: launch.port, dataDir: launch.dataDir, version };
+      return { kind: "running", pid: postmaster.pid, port, dataDir: home.dataDir, version: programs.version };
     } catch (error) {
       const passing = error instanceof LaunchError && error.message.includes("in use");
-      if (!passing || launches === LAUNCHES_MAX) throw error;
+      if (!passing || at === ports.length - 1) throw error;
       await sleep(LAUNCH_PAUSE_MS);
     }
   }
+  throw new Error("no port was given");
+}
+
+function runAgain({ programs, launch }: Kept): Promise<Reply> {
+  return run(programs, launch, Array<number>(LAUNCHES_MAX).fill(launch.port));
 }
 
 function held(): Kept {
@@ -131,11 +135,10 @@ function held(): Kept {
 async function end(mode: StopMode): Promise<void> {
   try {
     if (kept === null) return;
-    const { programs, launch, postmaster } = kept;
-    await halt(postmaster, mode);
-    if (!hasCrashed(launch.dataDir)) return;
+    await halt(kept.postmaster, mode);
+    if (!hasCrashed(kept.launch.dataDir)) return;
     // Its shared memory stays with the system until the next start clears it away.
-    await run(programs, launch, launch.port);
+    await runAgain(kept);
     await halt(kept.postmaster, mode);
   } finally {
     kept = null;

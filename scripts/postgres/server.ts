@@ -8,14 +8,15 @@
  * Runs under any user, listens on the loopback interface alone, and leaves neither process nor folder behind, also when
  * its owner is killed: see guard.ts.
  *
- * The variable STEPWELL_TEST_PG names another one for all who do not say which: `postgres://…`, a server that runs
- * already; `debian-15`, the binaries of Debian's package.
+ * The variable STEPWELL_TEST_PG chooses for all who do not say which they want: `postgres://…`, a server that runs
+ * already; `debian-15`, Debian's binaries instead of npm's; `none`, to go without.
  */
 import { fork } from "node:child_process";
 import { join, resolve } from "node:path";
 import { Client } from "pg";
 import type { Account } from "./account.ts";
 import type { BinariesName } from "./binaries.ts";
+import { CACHE } from "./cluster.ts";
 import type { Order, Plan, Reply } from "./guard.ts";
 import type { StopMode } from "./postmaster.ts";
 
@@ -33,6 +34,8 @@ export type PostgresOptions = {
   readonly password?: string;
   /** False: no fsync. A crash of the server loses nothing even so, but one of the machine does. */
   readonly durable?: boolean;
+  /** Where what initdb made is kept for the next time; the default is below node_modules/.cache. */
+  readonly cacheDir?: string;
   /** As whom it runs; chosen by default. */
   readonly account?: Account;
 };
@@ -58,7 +61,7 @@ export type OwnServer = {
   readonly kill: () => Promise<void>;
 };
 
-/** The server that STEPWELL_TEST_PG names; stopping it does nothing. */
+/** The server whose URL is in STEPWELL_TEST_PG; stopping it does nothing. */
 export type BorrowedServer = {
   readonly kind: "borrowed";
   readonly url: string;
@@ -74,16 +77,24 @@ export class PostgresMissing extends Error {
 }
 
 /**
- * Start one, or connect to the one that STEPWELL_TEST_PG names.
+ * Start one, or connect to the one whose URL is in STEPWELL_TEST_PG.
  *
  * @throws PostgresMissing when there is none for this machine, or none that runs
  */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
-  const named = process.env["STEPWELL_TEST_PG"];
-  if (options.binaries !== undefined || named === undefined || named === "") return start(toPlan(options, "npm"));
-  if (named === "npm" || named === "debian-15") return start(toPlan(options, named));
+  const named = options.binaries ?? process.env["STEPWELL_TEST_PG"] ?? "";
   if (/^postgres(ql)?:\/\//.test(named)) return borrow(named);
-  throw new Error(`STEPWELL_TEST_PG is "${named}"; it should be postgres://…, npm or debian-15`);
+  switch (named) {
+    case "":
+      return start(toPlan(options, "npm"));
+    case "npm":
+    case "debian-15":
+      return start(toPlan(options, named));
+    case "none":
+      throw new PostgresMissing("STEPWELL_TEST_PG says none");
+    default:
+      throw new Error(`STEPWELL_TEST_PG is "${named}"; it should be postgres://…, npm, debian-15 or none`);
+  }
 }
 
 async function borrow(url: string): Promise<BorrowedServer> {
@@ -134,8 +145,9 @@ async function start(plan: Plan): Promise<OwnServer> {
 
 function toPlan(options: PostgresOptions, binaries: BinariesName): Plan {
   return {
-    binaries: options.binaries ?? binaries,
+    binaries,
     dataDir: options.dataDir === undefined ? null : resolve(options.dataDir),
+    cacheDir: options.cacheDir ?? CACHE,
     port: options.port ?? null,
     password: options.password ?? null,
     durable: options.durable ?? true,
