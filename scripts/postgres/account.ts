@@ -6,23 +6,25 @@ import { chownSync, lchownSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * - `self`: the user who asks.
- * - `namespace`: root, seen as user 1000 by a namespace of its own. To all others it is still root, so it reads and writes
- *   what root may. Not permitted in every container.
- * - `nobody`: user 65534, who can do little more than what he was given.
+ * - `self`: whoever asks.
+ * - `namespace`: the same, seen as nobody by a namespace of its own. To all others it is who it was, and what may be read
+ *   and written does not change. Not permitted in every container.
+ * - `nobody`: user 65534, who can do little more than what he is given. Only root can become him.
+ *
+ * Nobody it is both times, because initdb wants a user who has a name, and this one has it everywhere.
  */
 export type Account = "self" | "namespace" | "nobody";
 
-const NAMESPACE = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"];
 const ROOT = { uid: 0, gid: 0 };
 const NOBODY = { uid: 65_534, gid: 65_534 };
+const NAMESPACE = ["unshare", "--user", `--map-user=${NOBODY.uid}`, `--map-group=${NOBODY.gid}`, "--"];
 
 /** Nothing of the caller's PostgreSQL variables, language or time zone reaches a program. */
 const ENVIRONMENT = { PATH: process.env["PATH"], LC_ALL: "C", TZ: "UTC" };
 
 /** Those that may work here, the better first. */
 export function accountsHere(): readonly Account[] {
-  return process.getuid?.() === 0 ? ["namespace", "nobody"] : ["self"];
+  return isRoot() ? ["namespace", "nobody"] : ["self", "namespace"];
 }
 
 /** What a program is given and where its output goes; a number is an open file. `cwd` must be open to the account. */
@@ -58,12 +60,16 @@ export function spawnAs(account: Account, command: readonly string[], cwd: strin
 
 /** Let the account own a folder of the caller's, and all that is in it. */
 export function giveTo(account: Account, folder: string): void {
-  if (account === "self") return;
+  if (!isRoot()) return;
   const { uid, gid } = account === "nobody" ? NOBODY : ROOT;
   chownSync(folder, uid, gid);
   for (const path of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
     lchownSync(join(folder, path), uid, gid);
   }
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
 }
 
 type Dressed = readonly [program: string, args: string[], options: { env: NodeJS.ProcessEnv; uid?: number }];

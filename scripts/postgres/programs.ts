@@ -1,6 +1,5 @@
 /**
- * Programs: the binaries of a PostgreSQL, seen to run here. A version that cannot be asked for is none: the system may
- * lack a library, the account a right.
+ * Programs: the binaries of a PostgreSQL, seen to run here. The system may lack a library, the account a right or a name.
  */
 import { cpSync } from "node:fs";
 import { join } from "node:path";
@@ -33,7 +32,7 @@ export function openPrograms(
       giveTo(account, folder);
       try {
         const bin = join(place, "bin");
-        return { name, version: askVersion(account, bin, folder), bin, account };
+        return { name, version: probe(account, bin, folder), bin, account };
       } catch (error) {
         complaints.push(`as ${account}: ${String(error)}`);
       }
@@ -48,9 +47,15 @@ function copy(root: string, place: string): string {
   return place;
 }
 
-function askVersion(account: Account, bin: string, cwd: string): string {
+/**
+ * Ask for the version, and let initdb tell its settings: it looks at everything that it needs before.
+ *
+ * @throws Error when it is not all there
+ */
+function probe(account: Account, bin: string, cwd: string): string {
   const said = runAs(account, [join(bin, "postgres"), "--version"], { cwd });
   const version = /\(PostgreSQL\) (\S+)/.exec(said)?.[1];
   if (version === undefined) throw new Error(`postgres --version said ${said}`);
+  runAs(account, [join(bin, "initdb"), "--show", "-D", join(cwd, "data")], { cwd });
   return version;
 }

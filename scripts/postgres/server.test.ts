@@ -14,6 +14,7 @@ import { type OwnServer, PostgresMissing, type PostgresOptions, startPostgres } 
 
 const IS_ROOT = process.getuid?.() === 0;
 const NOBODY = 65_534;
+const NAMELESS = 54_321;
 const OWNER = join(import.meta.dirname, "programs/owner.ts");
 
 let scratch = "";
@@ -62,12 +63,12 @@ describe("a server runs", () => {
     expect(await query(url, "SELECT 1")).toBe(1);
   });
 
-  it("for an ordinary user", async (test) => {
-    if (IS_ROOT) {
-      if (!isOpenToAll(OWNER)) test.skip("the checkout is open to root alone");
-      chownSync(scratch, NOBODY, NOBODY);
-    }
-    const owner = await startOwner(test, IS_ROOT ? NOBODY : undefined);
+  it.for([
+    ["an ordinary user", NOBODY],
+    ["a user whom the system does not know", NAMELESS],
+  ] as const)("for %s", async ([_, uid], test) => {
+    if (!IS_ROOT) test.skip("only root can be somebody else");
+    const owner = await startOwner(test, uid);
     expect(await query(owner.server.url, "SELECT 1")).toBe(1);
     owner.process.kill("SIGKILL");
     await owner.left;
@@ -253,6 +254,10 @@ type Told = { readonly url: string; readonly pid: number; readonly dataDir: stri
 function spawnOwner(test: TestContext, uid?: number): Owner {
   const why = whyNoOwnServer();
   if (why !== null) test.skip(why);
+  if (uid !== undefined) {
+    if (!isOpenToAll(OWNER)) test.skip("the checkout is open to root alone");
+    chownSync(scratch, uid, uid);
+  }
   const child = spawn(process.execPath, [OWNER, JSON.stringify({ durable: false })], {
     env: { ...process.env, TMPDIR: scratch },
     ...(uid === undefined ? {} : { uid, gid: uid }),
@@ -267,6 +272,8 @@ async function startOwner(test: TestContext, uid?: number): Promise<Owner & { re
   for await (const line of createInterface(owner.process.stdout!)) {
     return { ...owner, server: JSON.parse(line) as Told };
   }
+  const missing = /PostgresMissing: (.*)/.exec(await complaints)?.[1];
+  if (missing !== undefined) test.skip(missing);
   throw new Error(await complaints);
 }
 
