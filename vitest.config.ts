@@ -1,7 +1,8 @@
 /** Tests of the whole workspace; packages are read from their source, never from a build. */
 import { defineConfig } from "vitest/config";
 
-const conditions = ["stepwell-source", "node", "import", "default"];
+// Workers get these as flags, so "import" must not be among them: require() would be given modules that it cannot use.
+const conditions = ["stepwell-source", "node"];
 
 export default defineConfig({
   ssr: { resolve: { conditions } },
@@ -9,6 +10,7 @@ export default defineConfig({
   test: {
     // Machines are shared and noisy; a hang is told apart from slowness all the same.
     testTimeout: 20_000,
+    globalSetup: "./scripts/postgres/global-setup.ts",
     include: ["packages/*/test/**/*.test.ts", "series/**/*.test.ts", "bench/**/*.test.ts", "scripts/**/*.test.ts"],
     coverage: {
       include: ["packages/*/src/**/*.ts"],

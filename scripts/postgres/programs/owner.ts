@@ -1,0 +1,11 @@
+/**
+ * Owner: starts a server, tells of it in one line, and begins to stop it, `smart`, at any word from outside; but it is to
+ * be killed before. What becomes of the server is for a test to see.
+ */
+import { type PostgresOptions, startPostgres } from "../server.ts";
+
+const server = await startPostgres(JSON.parse(process.argv[2] ?? "{}") as PostgresOptions);
+if (server.kind === "own") {
+  process.stdin.once("data", () => void server.stop("smart"));
+  console.log(JSON.stringify({ ...server, pid: server.pid() }));
+}
