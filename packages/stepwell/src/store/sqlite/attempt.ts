@@ -6,13 +6,13 @@
  * beginning, so that its history has both events. When a crash cuts it off, the same
  * attempt begins again: its row takes the new beginning, and the old one becomes a note.
  */
-import { StepwellError } from "../../model/errors.ts";
 import type { ActiveStep, NewAttempt } from "../../model/step.ts";
+import { BEGAN_NOTE, beganNote } from "../events.ts";
+import { refusalOfBeat } from "../refusals.ts";
+import { type ActiveStepRow, type AttemptRow, toActiveStep } from "../rows.ts";
 import type { Write, WriteResult } from "../store.ts";
 import { answerAgain, type Batch, findLastHeld, isAlive, STALE } from "./batch.ts";
-import { BEGAN_NOTE } from "./history.ts";
 import { connected, type Session } from "./connection.ts";
-import { type ActiveStepRow, type AttemptRow, toActiveStep } from "./rows.ts";
 
 type AttemptWrite = Extract<Write, { kind: "attempt" }>;
 
@@ -57,7 +57,7 @@ export function saveBeat(batch: Batch, { owner, key, attempt, value }: Extract<W
   if (held === null) return STALE;
   const found = batch.sql.findAttempt.get(rowId, key, held.generation, attempt);
   if (found !== undefined) return batch.stored;
-  return { kind: "refused", error: beatOfNothing(key, attempt) };
+  return refusalOfBeat(key, attempt);
 }
 
 /** In the order they began. */
@@ -89,14 +89,10 @@ function beginAgain(
   before: FoundAttempt,
 ): void {
   const { rowId, fence } = owner;
-  const began = { step: before.kind, key: attempt.key, attempt: attempt.attempt };
-  sql.insertNote.run(rowId, before.seq, BEGAN_NOTE, before.began_at_ms, JSON.stringify(began));
+  const began = beganNote(before.kind, attempt.key, attempt.attempt);
+  sql.insertNote.run(rowId, before.seq, BEGAN_NOTE, before.began_at_ms, began);
   const atMs = beganAtMs({ nowMs }, attempt);
   const durationMs = Math.round(attempt.durationMs);
   const row = [rowId, attempt.key, generation, attempt.attempt] as const;
   sql.beginAttemptAgain.run(attempt.seq, nowMs, durationMs, attempt.seq, atMs, fence, ...row);
-}
-
-function beatOfNothing(key: string, attempt: number): StepwellError {
-  return new StepwellError("STORE_WRITE_REFUSED", `attempt ${attempt} of "${key}" is not stored as running`);
 }

@@ -7,9 +7,9 @@
  * it is still the owner's, nobody else has written about the run since.
  */
 import type { Owner } from "../../model/run.ts";
+import type { StandingRow } from "../rows.ts";
 import type { WriteResult } from "../store.ts";
 import type { Connection, Session } from "./connection.ts";
-import type { StandingRow } from "./rows.ts";
 
 /** One flush under way, inside its transaction. */
 export type Batch = Connection & {

@@ -4,9 +4,10 @@
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { StepwellError } from "../../model/errors.ts";
+import type { VersionRow } from "../rows.ts";
 import { primaryCode, SQLITE } from "./faults.ts";
 import { migrate } from "./migrate.ts";
-import { RUN_QUERIES, type VersionRow } from "./rows.ts";
+import { RUN_QUERIES } from "./run-row.ts";
 import { MIGRATIONS, QUERIES } from "./sql.generated.ts";
 
 /** Every query of queries.sql, prepared. What to bind is said in sql.generated.ts. */

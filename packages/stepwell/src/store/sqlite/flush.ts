@@ -16,7 +16,7 @@
  * rolled back and done again with one around every write, so that only that write
  * is refused (S6).
  */
-import { StepwellError } from "../../model/errors.ts";
+import { refusalOf } from "../refusals.ts";
 import type { Write, WriteResult } from "../store.ts";
 import { type Batch, newBatch } from "./batch.ts";
 import type { Session } from "./connection.ts";
@@ -100,14 +100,6 @@ function applyAlone(batch: Batch, write: Write): WriteResult {
     if (!isRowFault(error)) throw error;
     sql.rollbackToSavepoint.run();
     sql.releaseSavepoint.run();
-    return { kind: "refused", error: refusal(write, error) };
+    return refusalOf(write, error);
   }
-}
-
-function refusal(write: Write, error: unknown): StepwellError {
-  const why = error instanceof Error ? error.message : String(error);
-  return new StepwellError("STORE_WRITE_REFUSED", `one write (${write.kind}) was impossible: ${why}`, {
-    cause: error,
-    details: { write: write.kind },
-  });
 }

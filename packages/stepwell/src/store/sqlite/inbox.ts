@@ -3,13 +3,11 @@
  */
 import type { InboxItem } from "../../model/inbox.ts";
 import { isTerminal, type RunState } from "../../model/run.ts";
+import type { Delivery } from "../delivery.ts";
+import { type ItemRow, toItem } from "../rows.ts";
 import type { Write, WriteResult } from "../store.ts";
 import type { Batch } from "./batch.ts";
 import { connected, type Session } from "./connection.ts";
-import { type ItemRow, toItem } from "./rows.ts";
-
-/** An item on its way; `operationId` is unique per run, so that it arrives once. */
-export type Delivery = Omit<InboxItem, "seq" | "atMs"> & { readonly operationId: string };
 
 /** Leave an outsider's item, or answer with the one that its operation left before (S5). */
 export function postItem(batch: Batch, { to, item }: Extract<Write, { kind: "post" }>): WriteResult {

@@ -3,8 +3,6 @@
  */
 import { StepwellError } from "../../model/errors.ts";
 import type { Run } from "../../model/run.ts";
-import type { Memory, RunRef } from "../store.ts";
-import { type Connection, connected, type Session } from "./connection.ts";
 import {
   type AttemptRow,
   type ItemRow,
@@ -13,7 +11,9 @@ import {
   toAttempt,
   toCheckpoint,
   toItem,
-} from "./rows.ts";
+} from "../rows.ts";
+import type { Memory, RunRef } from "../store.ts";
+import { type Connection, connected, type Session } from "./connection.ts";
 import { readSnapshot } from "./transaction.ts";
 import { runOf } from "./version.ts";
 

@@ -2,8 +2,10 @@
  * Transition: the one write that ends, parks or turns a claimed run, with all that
  * belongs to it in the same transaction: the note, the consumed item, the parent's inbox.
  */
-import type { Owner, RunState } from "../../model/run.ts";
+import type { RunState } from "../../model/run.ts";
 import { type Ending, toEnding, type Transition } from "../../model/transition.ts";
+import { endingDelivery, endingOperation } from "../delivery.ts";
+import { transitionNote } from "../notes.ts";
 import type { Write, WriteResult } from "../store.ts";
 import { type Batch, findLastHeld, isAlive, STALE } from "./batch.ts";
 import { deliver, findDelivered } from "./inbox.ts";
@@ -65,45 +67,18 @@ function answerUnchanged(batch: Batch, write: TransitionWrite): WriteResult {
   const applied =
     (standing.worker_id !== null) === keepsClaim && STATES_AFTER[transition.kind].includes(standing.state);
   if (!applied) return transition.kind === "park" && standing.worker_id !== null ? { kind: "unseen" } : STALE;
-  const told = parent?.awaited === true ? findDelivered(batch, parent.rowId, operationOf(owner)) : null;
+  const told = parent?.awaited === true ? findDelivered(batch, parent.rowId, endingOperation(owner)) : null;
   return told ?? batch.stored;
 }
 
 function saveItsNote({ sql, nowMs }: Batch, { owner, transition, seq }: TransitionWrite): void {
-  switch (transition.kind) {
-    case "compensate":
-      return void sql.insertNote.run(owner.rowId, seq, "compensating", nowMs, noteOfError(transition.error));
-    case "pause":
-      return void sql.insertNote.run(owner.rowId, seq, "paused", nowMs, noteOfError(transition.error));
-    case "release":
-      return void sql.insertNote.run(owner.rowId, seq, "released", nowMs, "null");
-    case "complete":
-    case "fail":
-    case "cancel":
-    case "park":
-  }
-}
-
-/** `error` is JSON already. */
-function noteOfError(error: string): string {
-  return `{"error":${error}}`;
+  const note = transitionNote(transition);
+  if (note !== null) sql.insertNote.run(owner.rowId, seq, note.kind, nowMs, note.value);
 }
 
 /** A parent that has ended, or is gone, needs no telling. */
 function tellParent(batch: Batch, { owner, parent }: TransitionWrite, ending: Ending): WriteResult {
   if (parent === null) return batch.stored;
-  const publicId = String(batch.sql.findPublicId.get(owner.rowId)?.["public_id"]);
-  const posted = deliver(batch, parent.rowId, {
-    kind: "child",
-    name: parent.key,
-    payload: JSON.stringify(ending),
-    actor: `run:${publicId}`,
-    operationId: operationOf(owner),
-  });
-  return posted ?? batch.stored;
-}
-
-/** A run ends once per generation and each has claims of its own, so run and fence name the end. */
-function operationOf(owner: Owner): string {
-  return `child:${owner.rowId}:${owner.fence}`;
+  const id = String(batch.sql.findPublicId.get(owner.rowId)?.["public_id"]);
+  return deliver(batch, parent.rowId, endingDelivery({ owner, id, parent, ending })) ?? batch.stored;
 }

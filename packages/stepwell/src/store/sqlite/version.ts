@@ -4,9 +4,10 @@
  */
 import { StepwellError } from "../../model/errors.ts";
 import type { Identity, Run } from "../../model/run.ts";
+import { toRun, toVersion, type VersionRow } from "../rows.ts";
 import type { Version } from "../store.ts";
 import { type Connection, connected, type Session } from "./connection.ts";
-import { type RunRow, toRun, toVersion, type VersionRow } from "./rows.ts";
+import { toRunRow, type RunValues } from "./run-row.ts";
 import { transact } from "./transaction.ts";
 
 /** Find or insert a version. A transaction of its own, and only when it is new. */
@@ -35,7 +36,8 @@ export function getVersion(session: Session, connection: Connection, versionId: 
 
 /** A run as the port tells it, from what the driver gave for one of RUN_QUERIES. */
 export function runOf(session: Session, connection: Connection, row: unknown): Run {
-  return toRun(row as RunRow, (versionId) => getVersion(session, connection, versionId));
+  const run = toRunRow(row as RunValues);
+  return toRun(run, getVersion(session, connection, run.version_id));
 }
 
 function insertVersion(session: Session, { namespace, name, version }: Identity): VersionRow {

@@ -5,12 +5,11 @@
  * A takeover is two transactions: `buryWorker` commits the death, after which every
  * write of that worker is stale; only then `releaseRuns` bumps the fences.
  */
-import { StepwellError } from "../../model/errors.ts";
-import { failureText, parseFailure, toFailure } from "../../model/failure.ts";
 import { isSuspect, type Run } from "../../model/run.ts";
+import { quarantineError, quarantineNote, RELEASED_NOTE, takeoverNote } from "../notes.ts";
+import { toWorker, type WorkerTableRow } from "../rows.ts";
 import type { HeldRun, Offer, Released, Renewal, WorkerProcess, WorkerRow } from "../store.ts";
 import { type Connection, connected, type Session } from "./connection.ts";
-import { toWorker, type WorkerTableRow } from "./rows.ts";
 import { lastSeqOf } from "./run.ts";
 import { transact } from "./transaction.ts";
 import { runOf } from "./version.ts";
@@ -104,32 +103,26 @@ function free(
   const { workerId, nowMs } = by;
   const died = by.how === "died";
   const seq = lastSeqOf(connection, id) + 1;
-  sql.insertNote.run(id, seq, died ? "takeover" : "released", nowMs, died ? takeoverNote(workerId) : "null");
+  const note = died ? takeoverNote(workerId) : RELEASED_NOTE;
+  sql.insertNote.run(id, seq, note.kind, nowMs, note.value);
   sql.freeRun.run(nowMs, died ? 1 : 0, seq, id, workerId);
 }
 
-/** What the run was failing with, while it compensated, stays as the cause. */
 function quarantine(
   connection: Connection,
-  { id, crashes, error }: RunToFree,
+  run: RunToFree,
   { workerId, nowMs }: { readonly workerId: number; readonly nowMs: number },
 ): void {
   const { sql } = connection;
-  const seq = lastSeqOf(connection, id) + 2;
-  const what = `${crashes + 1} workers in a row died while they executed it, the last one while it ran alone.`;
-  const failure = { ...toFailure(new StepwellError("RUN_QUARANTINED", what)), retryable: false };
-  const text = failureText(error === null ? failure : { ...failure, cause: parseFailure(error) });
-  sql.insertNote.run(id, seq - 1, "takeover", nowMs, takeoverNote(workerId));
-  sql.insertNote.run(id, seq, "quarantined", nowMs, `{"error":${text}}`);
-  sql.quarantineRun.run(text, seq, id, workerId);
+  const seq = lastSeqOf(connection, run.id) + 2;
+  const error = quarantineError(run);
+  const [taken, setAside] = [takeoverNote(workerId), quarantineNote(error)];
+  sql.insertNote.run(run.id, seq - 1, taken.kind, nowMs, taken.value);
+  sql.insertNote.run(run.id, seq, setAside.kind, nowMs, setAside.value);
+  sql.quarantineRun.run(error, seq, run.id, workerId);
 }
 
 /** Leave the registry; without effect while it still holds runs. */
 export function retireWorker(session: Session, workerId: number): void {
   transact(session, ({ sql }) => sql.deleteWorker.run(workerId));
-}
-
-function takeoverNote(workerId: number): string {
-  const message = `worker ${workerId} died while it held the run`;
-  return JSON.stringify({ error: { name: "WorkerDied", message, retryable: true } });
 }

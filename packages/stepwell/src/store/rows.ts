@@ -1,12 +1,13 @@
 /**
- * Rows: what the tables hold, and the model values they become. The driver's rows
- * have no prototype and snake_case names; neither passes this file.
+ * Rows: what the tables hold, and the model values they become, alike in every database.
+ * A driver's rows have no prototype and snake_case names; neither passes this file. Where
+ * a database has no booleans, they are 0 and 1.
  */
-import type { InboxItem } from "../../model/inbox.ts";
-import type { Attributes, Run, RunState, Wait } from "../../model/run.ts";
-import type { ActiveStep, Attempt, Checkpoint, StepKind, StepOutcome } from "../../model/step.ts";
-import type { Version, WorkerRow } from "../store.ts";
-import type { QUERIES } from "./sql.generated.ts";
+import type { InboxItem } from "../model/inbox.ts";
+import type { Identity, Run, RunState, Wait } from "../model/run.ts";
+import type { ActiveStep, Attempt, Checkpoint, StepKind, StepOutcome } from "../model/step.ts";
+import { toAttributes } from "./attributes.ts";
+import type { Version, WorkerRow } from "./store.ts";
 
 /** A version, with the workflow it belongs to. */
 export type VersionRow = {
@@ -17,50 +18,36 @@ export type VersionRow = {
   readonly version: string;
 };
 
-/**
- * `SELECT * FROM runs`, as an array in the order of the table: with so many columns the driver's objects take 4 us more
- * (measured). Guards' columns come first and payloads last, so a migration that adds one builds the table anew.
- */
-export type RunRow = readonly [
-  id: number,
-  workerId: number | null,
-  fence: number,
-  generation: number,
-  inboxSeq: number,
-  state: RunState,
-  dueAtMs: number | null,
-  workflowId: number,
-  versionId: number,
-  publicId: string,
-  historySeq: number,
-  crashes: number,
-  createdAtMs: number,
-  endedAtMs: number | null,
-  deadlineAtMs: number | null,
-  ending: "failed" | "cancelled" | null,
-  seed: number,
-  actor: string,
-  inputHash: string | null,
-  parentId: number | null,
-  parentKey: string | null,
-  parentAwaits: number,
-  attributes: string | null,
-  waitingFor: string | null,
-  progress: string | null,
-  error: string | null,
-  output: string | null,
-  input: string,
-];
-
-/** Queries that answer with RunRows. */
-export const RUN_QUERIES = [
-  "findRun",
-  "findRunById",
-  "findRunByPublicId",
-  "findHeldRun",
-  "listRuns",
-  "listRunsByAttribute",
-] as const satisfies readonly (keyof typeof QUERIES)[];
+/** `SELECT * FROM runs`. */
+export type RunRow = {
+  readonly id: number;
+  readonly worker_id: number | null;
+  readonly fence: number;
+  readonly generation: number;
+  readonly inbox_seq: number;
+  readonly state: RunState;
+  readonly due_at_ms: number | null;
+  readonly version_id: number;
+  readonly public_id: string;
+  readonly history_seq: number;
+  readonly crashes: number;
+  readonly created_at_ms: number;
+  readonly ended_at_ms: number | null;
+  readonly deadline_at_ms: number | null;
+  readonly ending: "failed" | "cancelled" | null;
+  readonly seed: number;
+  readonly actor: string;
+  readonly input_hash: string | null;
+  readonly parent_id: number | null;
+  readonly parent_key: string | null;
+  readonly parent_awaits: boolean | number;
+  readonly attributes: string | null;
+  readonly waiting_for: string | null;
+  readonly progress: string | null;
+  readonly error: string | null;
+  readonly output: string | null;
+  readonly input: string;
+};
 
 /** What decides whether a write may pass. */
 export type StandingRow = {
@@ -79,7 +66,7 @@ export type StepRow = {
   readonly value: string;
   readonly seq: number;
   readonly attempt: number;
-  readonly compensable: number;
+  readonly compensable: boolean | number;
   readonly at_ms: number;
   readonly duration_ms: number;
 };
@@ -140,51 +127,42 @@ export function toVersion(row: VersionRow): Version {
   return { versionId: row.id, namespace: row.namespace, name: row.name, version: row.version };
 }
 
-/** A run; `getVersion` finds the row of its version. */
-export function toRun(row: RunRow, getVersion: (versionId: number) => VersionRow): Run {
-  const [rowId, workerId, fence, generation, inboxSeq, state, dueAtMs, , versionId, id, historySeq, ...rest] = row;
-  const [crashes, createdAtMs, endedAtMs, deadlineAtMs, ending, seed, actor, inputHash, ...last] = rest;
-  const [parentId, parentKey, parentAwaits, attributes, waitingFor, progress, error, output, input] = last;
-  const { namespace, name, version } = getVersion(versionId);
+/** A run, and the version that it belongs to. */
+export function toRun(row: RunRow, { namespace, name, version }: Identity): Run {
+  const { parent_id: parentId, parent_key: parentKey, waiting_for: waitingFor } = row;
   return {
     namespace,
     name,
     version,
-    rowId,
-    id,
-    versionId,
-    state,
-    input,
-    inputHash,
-    output,
-    error,
-    ending,
-    actor,
-    seed,
-    generation,
-    fence,
-    workerId,
-    crashes,
-    inboxSeq,
-    historySeq,
+    rowId: row.id,
+    id: row.public_id,
+    versionId: row.version_id,
+    state: row.state,
+    input: row.input,
+    inputHash: row.input_hash,
+    output: row.output,
+    error: row.error,
+    ending: row.ending,
+    actor: row.actor,
+    seed: row.seed,
+    generation: row.generation,
+    fence: row.fence,
+    workerId: row.worker_id,
+    crashes: row.crashes,
+    inboxSeq: row.inbox_seq,
+    historySeq: row.history_seq,
     parent:
-      parentId === null || parentKey === null ? null : { rowId: parentId, key: parentKey, awaited: parentAwaits === 1 },
+      parentId === null || parentKey === null
+        ? null
+        : { rowId: parentId, key: parentKey, awaited: Boolean(row.parent_awaits) },
     waitingFor: waitingFor === null ? [] : (JSON.parse(waitingFor) as Wait[]),
-    progress,
-    attributes: toAttributes(attributes),
-    createdAtMs,
-    dueAtMs,
-    endedAtMs,
-    deadlineAtMs,
+    progress: row.progress,
+    attributes: toAttributes(row.attributes),
+    createdAtMs: row.created_at_ms,
+    dueAtMs: row.due_at_ms,
+    endedAtMs: row.ended_at_ms,
+    deadlineAtMs: row.deadline_at_ms,
   };
-}
-
-/** Of a run that has none. */
-const NO_ATTRIBUTES: Attributes = Object.freeze({});
-
-/** The attributes of a run, from their text. */
-export function toAttributes(text: string | null): Attributes {
-  return text === null ? NO_ATTRIBUTES : (JSON.parse(text) as Attributes);
 }
 
 /** A checkpoint. */
@@ -196,7 +174,7 @@ export function toCheckpoint(row: StepRow): Checkpoint {
     value: row.value,
     seq: row.seq,
     attempt: row.attempt,
-    compensable: row.compensable === 1,
+    compensable: Boolean(row.compensable),
     durationMs: row.duration_ms,
   };
 }
