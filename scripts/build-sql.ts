@@ -4,8 +4,10 @@
  *     node scripts/build-sql.ts            write
  *     node scripts/build-sql.ts --check    exit with 1 when a module is stale, naming it
  *
- * In queries.sql, and other .sql files beside it, every statement stands under `-- name: camelCase` and names its parameters `:rowId`; they become
- * positional, which the drivers bind fastest. Migrations are numbered files `0001-runs.sql`, kept as written.
+ * In queries.sql, and other .sql files beside it, every statement stands under `-- name: camelCase` and names its
+ * parameters `:rowId`. For SQLite they become positional, which the driver binds fastest. For PostgreSQL the names stay:
+ * its flush is put together from parts, and numbered then. Migrations are numbered files `0001-runs.sql`, kept as
+ * written; `0002-what.down.sql` undoes one.
  */
 import { existsSync, globSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -30,15 +32,21 @@ export function parseQueries(text: string): readonly Query[] {
 }
 
 function parseQuery(section: string): Query {
-  const [first = "", ...lines] = section.split("\n");
-  const name = first.trim();
+  const name = section.split("\n", 1)[0]!.trim();
   if (!/^[a-z][A-Za-z0-9]*$/.test(name)) throw new Error(`"${name}" is not a name in camelCase`);
-  const body = lines.filter((line) => !line.startsWith("--")).join("\n");
-  const { sql, binds } = toPositional(body.trim());
+  const { sql, binds } = toPositional(bodyOf(section));
   if (!sql.endsWith(";") || sql.indexOf(";") !== sql.length - 1) {
     throw new Error(`${name} is not one statement that ends in ;`);
   }
   return { name, sql: sql.slice(0, -1), binds };
+}
+
+function bodyOf(section: string): string {
+  const [, ...lines] = section.split("\n");
+  return lines
+    .filter((line) => !line.startsWith("--"))
+    .join("\n")
+    .trim();
 }
 
 /** Replace `:name` by `?`, except in texts 'like :this', in comments, and in PostgreSQL's casts `::json`. */
@@ -60,6 +68,13 @@ export function listMigrations(folder: string): readonly MigrationFile[] {
     if (number !== at + 1) throw new Error(`${file}: migrations are named 0001-what.sql and numbered without gaps`);
     return { number, name: file.slice(0, -".sql".length), sql: readFileSync(join(folder, file), "utf8").trim() };
   });
+}
+
+/** As parseQueries, with the parameters' names kept in the text. */
+export function parseNamedQueries(text: string): readonly Query[] {
+  const [, ...sections] = text.split(/^-- name:/m);
+  const named = new Map(sections.map((section) => [section.split("\n", 1)[0]!.trim(), bodyOf(section)]));
+  return parseQueries(text).map((query) => ({ ...query, sql: named.get(query.name)!.replace(/;$/, "") }));
 }
 
 /** The text of sql.generated.ts. */
@@ -97,7 +112,8 @@ function main(check: boolean): void {
   for (const queriesFile of globSync(STORES, { cwd: ROOT }).toSorted()) {
     const folder = join(ROOT, dirname(queriesFile));
     const target = join(folder, "sql.generated.ts");
-    const wanted = renderModule(parseQueries(readQueries(folder)), listMigrations(join(folder, "migrations")));
+    const parse = folder.endsWith("postgres") ? parseNamedQueries : parseQueries;
+    const wanted = renderModule(parse(readQueries(folder)), listMigrations(join(folder, "migrations")));
     const found = existsSync(target) ? readFileSync(target, "utf8") : null;
     if (found === wanted) continue;
     if (check) {
