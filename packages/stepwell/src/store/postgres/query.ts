@@ -50,6 +50,11 @@ export function statementOf(name: QueryName): Statement {
   return statement;
 }
 
+/** The text of a statement of the .sql files, with its parameters' names. */
+export function statementTextOf(name: QueryName): string {
+  return QUERIES[name];
+}
+
 /** @param prepared whether the server may keep the plan under the statement's name; a pooler may not let it */
 export function toConfig({ name, text, binds }: Statement, values: Values, prepared: boolean): QueryConfig {
   const bound = binds.map((parameter) => toParameter(values[parameter]));

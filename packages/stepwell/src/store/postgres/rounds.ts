@@ -1,0 +1,113 @@
+/**
+ * Rounds: which writes of a flush may stand in one statement.
+ *
+ * The parts of a statement see one snapshot and not each other's rows, and a row may be changed by one of them only. So
+ * most flushes are one round, and a write that meets an earlier one of its run goes into the next:
+ *
+ *   - what comes after a transition of the same run: it must see that the claim is gone
+ *   - a second change of the same row of `runs`, or of the same attempt
+ *
+ * Writes of one owner keep their order. Posts come after all others, in an order of their own: an outsider's item has no
+ * order with what an owner writes at the same moment.
+ */
+import type { Write } from "../store.ts";
+
+/** Indices into the flush, in the order given. */
+export type Round = readonly number[];
+
+type Draft = {
+  readonly indices: number[];
+  /** Runs that a transition of this round may take from their owner. */
+  readonly turned: Set<number>;
+  /** Rows of `runs` that the owner's write changes. */
+  readonly changed: Set<number>;
+  /** Rows of `runs` that an item changes; many items of one round may. */
+  readonly told: Set<number>;
+  readonly attempts: Set<string>;
+};
+
+/** Part the writes of a flush. */
+export function toRounds(writes: readonly Write[]): readonly Round[] {
+  const drafts: Draft[] = [];
+  const posts: number[] = [];
+  /** The round of a run's newest write: the next one cannot stand before it. */
+  const newest = new Map<number, number>();
+  for (let index = 0; index < writes.length; index += 1) {
+    const write = writes[index]!;
+    if (write.kind === "post") {
+      posts.push(index);
+      continue;
+    }
+    const runs = runsOf(write);
+    let at = 0;
+    for (const rowId of runs) at = Math.max(at, newest.get(rowId) ?? 0);
+    while (at < drafts.length && clashes(drafts[at]!, write)) at += 1;
+    if (at === drafts.length) drafts.push(newDraft());
+    enter(drafts[at]!, write, index);
+    if (at > 0) for (const rowId of runs) newest.set(rowId, at);
+  }
+  const rounds: Round[] = drafts.map(({ indices }) => indices);
+  return posts.length === 0 ? rounds : [...rounds, posts];
+}
+
+function newDraft(): Draft {
+  return { indices: [], turned: new Set(), changed: new Set(), told: new Set(), attempts: new Set() };
+}
+
+function runsOf(write: Exclude<Write, { kind: "post" }>): readonly number[] {
+  if (write.kind === "wake") return [write.rowId];
+  if (write.owner === null) return [];
+  const told = toldBy(write);
+  return told === null ? [write.owner.rowId] : [write.owner.rowId, told];
+}
+
+/** The parent that hears of this end. */
+function toldBy(write: Write): number | null {
+  return write.kind === "transition" && write.parent?.awaited === true ? write.parent.rowId : null;
+}
+
+/** The run whose row the owner's write changes. */
+function changedBy(write: Exclude<Write, { kind: "post" }>): number | null {
+  switch (write.kind) {
+    case "transition":
+    case "progress":
+    case "attributes":
+      return write.owner.rowId;
+    case "checkpoint":
+      return write.clearsCrashes ? write.owner.rowId : null;
+    case "wake":
+      return write.rowId;
+    case "attempt":
+    case "beat":
+    case "note":
+    case "insert_run":
+      return null;
+  }
+}
+
+function attemptOf(write: Write): string | null {
+  if (write.kind === "attempt") return `${write.owner.rowId} ${write.attempt.attempt} ${write.attempt.key}`;
+  return write.kind === "beat" ? `${write.owner.rowId} ${write.attempt} ${write.key}` : null;
+}
+
+function clashes(draft: Draft, write: Exclude<Write, { kind: "post" }>): boolean {
+  const owned = write.kind === "wake" ? write.rowId : (write.owner?.rowId ?? null);
+  if (owned !== null && draft.turned.has(owned)) return true;
+  const changed = changedBy(write);
+  if (changed !== null && (draft.changed.has(changed) || draft.told.has(changed))) return true;
+  const told = toldBy(write);
+  if (told !== null && draft.changed.has(told)) return true;
+  const attempt = attemptOf(write);
+  return attempt !== null && draft.attempts.has(attempt);
+}
+
+function enter(draft: Draft, write: Exclude<Write, { kind: "post" }>, index: number): void {
+  draft.indices.push(index);
+  if (write.kind === "transition") draft.turned.add(write.owner.rowId);
+  const changed = changedBy(write);
+  if (changed !== null) draft.changed.add(changed);
+  const told = toldBy(write);
+  if (told !== null) draft.told.add(told);
+  const attempt = attemptOf(write);
+  if (attempt !== null) draft.attempts.add(attempt);
+}
