@@ -14,7 +14,7 @@ import { answerRound, type Batch } from "./answers.ts";
 import { isRowFault, isTransient, toStoreError, unknownOutcome } from "./faults.ts";
 import { tell } from "./listen.ts";
 import { composeFlush, type Draft, enterWrite } from "./parts.ts";
-import type { Row } from "./query.ts";
+import type { Row, Values } from "./query.ts";
 import { type Round, toRounds } from "./rounds.ts";
 import { send, type Session } from "./session.ts";
 import { knowVersions, workflowIdOf } from "./version.ts";
@@ -92,7 +92,7 @@ async function saveHalves(batch: Batch, round: Round, error: unknown): Promise<v
 async function sendPatiently(
   session: Session,
   draft: Draft,
-  values: Draft["columns"] & object,
+  values: Values,
 ): Promise<readonly Row[]> {
   const statement = composeFlush(draft.parts);
   for (let tries = 1; ; tries += 1) {
