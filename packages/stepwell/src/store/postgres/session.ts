@@ -28,6 +28,8 @@ export type Session = {
   readonly versions: Map<number, VersionRow>;
   /** False once a pooler between here and the server has lost a prepared statement. */
   prepared: boolean;
+  /** From a flush of unknown outcome until the next one succeeds: a batch submitted again may be stored already. */
+  inDoubt: boolean;
   closed: boolean;
 };
 
