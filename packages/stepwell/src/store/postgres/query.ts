@@ -38,6 +38,11 @@ export function toStatement(name: string, named: string): Statement {
   return { name, text, binds };
 }
 
+/** A name as SQL writes it, whatever is in it. */
+export function quote(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
 /** The statements of the .sql files. */
 export type QueryName = keyof typeof QUERIES & string;
 
