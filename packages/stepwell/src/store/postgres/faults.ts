@@ -26,3 +26,27 @@ export function toStoreError(error: unknown, place: string): StepwellError {
   const code = sqlState(error) === null ? "STORE_OUTCOME_UNKNOWN" : "STORE_FAILED";
   return new StepwellError(code, what, { cause: error, details: { sqlState: sqlState(error) } });
 }
+
+/** Whether one row alone was impossible, so that the rest of its flush can be stored without it (S6). */
+export function isRowFault(error: unknown): boolean {
+  const state = stateOf(error);
+  return state !== null && (state.startsWith("22") || state.startsWith("23")) && !isTransient(error);
+}
+
+/** A deadlock that this statement lost, or an item that another connection was just delivering: over when tried again. */
+export function isTransient(error: unknown): boolean {
+  const state = stateOf(error);
+  if (state === "40P01" || state === "40001") return true;
+  const cause = error instanceof StepwellError ? error.cause : error;
+  return state === "23505" && (cause as { readonly constraint?: string }).constraint === "inbox_operation";
+}
+
+/** A commit of which nobody can say yet whether it took place (P1). */
+export function unknownOutcome(error: StepwellError, place: string): StepwellError {
+  const what = `${place}: a commit failed with "${error.message}"`;
+  return new StepwellError("STORE_OUTCOME_UNKNOWN", what, { cause: error });
+}
+
+function stateOf(error: unknown): string | null {
+  return sqlState(error instanceof StepwellError ? error.cause : error);
+}

@@ -89,11 +89,7 @@ async function saveHalves(batch: Batch, round: Round, error: unknown): Promise<v
   await saveRound(batch, round.slice(middle));
 }
 
-async function sendPatiently(
-  session: Session,
-  draft: Draft,
-  values: Values,
-): Promise<readonly Row[]> {
+async function sendPatiently(session: Session, draft: Draft, values: Values): Promise<readonly Row[]> {
   const statement = composeFlush(draft.parts);
   for (let tries = 1; ; tries += 1) {
     try {
