@@ -53,6 +53,7 @@ export async function answerRound(batch: Batch, round: Round, draft: Draft, row:
   const told = readTold(row);
   const accepted = (part: PartName, column: string): boolean => Number(row[part]) === draft.columns[column]?.length;
   const whole = new Set<PartName>(WHOLE.flatMap(([part, column]) => (accepted(part, column) ? [part] : [])));
+  if (told.items.size === draft.columns["postPublicIds"]?.length) whole.add("posts");
   if (told.runs.length === draft.columns["runPublicIds"]?.length) whole.add("runs");
   const open: number[] = [];
   let inserted = 0;
@@ -134,7 +135,8 @@ function answerAtOnce(told: Told, write: Write, whole: ReadonlySet<PartName>): W
       return told.wakes.has(write.rowId) ? told.stored : STALE;
     case "post": {
       const item = told.byOperation.get(write.item.operationId);
-      return item === undefined || item === null ? null : postedResult(told, item, write.item);
+      const certain = item !== undefined && item !== null && whole.has("posts");
+      return certain ? postedResult(told, item, write.item) : null;
     }
     case "checkpoint":
       return whole.has(isPlain(write) ? "plain" : "steps") ? told.stored : null;

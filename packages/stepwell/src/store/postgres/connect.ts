@@ -24,6 +24,14 @@ const ANSWER_MS_MAX: Readonly<Record<Lane, number>> = { flush: 10_000, claim: 10
 /** A connection that nobody needs is closed after this time. */
 const IDLE_MS_MAX = 60_000;
 
+/**
+ * Every statement finds its rows by an index. A plan made while the tables are small would scan them, and be kept for the
+ * minute until the server has counted again: 830 instead of 5,000 runs/s in it (measured).
+ */
+const PLANNING = ["enable_seqscan=off", "enable_hashjoin=off", "enable_mergejoin=off", "jit=off"]
+  .map((setting) => `-c ${setting}`)
+  .join(" ");
+
 const INT8 = 20;
 
 /** @throws STORE_FAILED when the package is not installed */
@@ -46,7 +54,7 @@ function openLane(driver: Driver, { connectionString, schema }: Target, lane: La
   const pool = new driver.Pool({
     connectionString,
     application_name: `stepwell ${lane}`,
-    options: `-c search_path=${quote(schema).replaceAll(/[\\ ]/g, "\\$&")}`,
+    options: `-c search_path=${quote(schema).replaceAll(/[\\ ]/g, "\\$&")} ${PLANNING}`,
     max: LANE_SIZES[lane],
     keepAlive: true,
     connectionTimeoutMillis: CONNECT_MS_MAX,

@@ -9,8 +9,10 @@ import { checkKeys } from "../../model/options.ts";
 import type { Store } from "../store.ts";
 import { loadDriver, openLanes, type Target } from "./connect.ts";
 import { toStoreError } from "./faults.ts";
+import { flush } from "./flush.ts";
 import { migrate } from "./migrate.ts";
 import type { Session } from "./session.ts";
+import { ensureVersion, listVersions } from "./version.ts";
 
 /** How a PostgreSQL store is opened. */
 export type PostgresOptions = {
@@ -107,8 +109,6 @@ const missing = async (session: Session): Promise<never> => {
   throw new StepwellError("STORE_FAILED", `${session.place}: this is not there yet`);
 };
 
-const ensureVersion: Noun<"ensureVersion"> = missing; // version.ts
-const listVersions: Noun<"listVersions"> = missing; // version.ts
 const findRun: Noun<"findRun"> = missing; // run.ts
 const loadMemory: Noun<"loadMemory"> = missing; // run.ts
 const listInbox: Noun<"listInbox"> = missing; // run.ts
@@ -127,4 +127,3 @@ const claimRuns: Noun<"claimRuns"> = missing; // claim.ts
 const resumePaused: Noun<"resumePaused"> = missing; // claim.ts
 const nextDue: Noun<"nextDue"> = missing; // claim.ts
 const listOldestDue: Noun<"listOldestDue"> = missing; // claim.ts
-const flush: Noun<"flush"> = missing; // flush.ts

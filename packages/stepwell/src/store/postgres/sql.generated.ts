@@ -16,6 +16,56 @@ WHERE workflows.namespace = :namespace AND workflows.name = :name AND versions.v
   insertVersion: `INSERT INTO versions (workflow_id, version)
 SELECT id, :version FROM workflows WHERE namespace = :namespace AND name = :name
 ON CONFLICT DO NOTHING`,
+  /** (rowIds) */
+  listStandings: `SELECT id, state, worker_id, fence, generation, inbox_seq FROM runs WHERE id = ANY (:rowIds::bigint[])`,
+  /** (rowIds, keys) */
+  listSavedSteps: `SELECT steps.run_id, steps.generation, steps.key
+FROM unnest(:rowIds::bigint[], :keys::text[]) AS wanted (run_id, key)
+JOIN steps ON steps.run_id = wanted.run_id AND steps.key = wanted.key`,
+  /** (rowIds, keys, attempts) */
+  listSavedAttempts: `SELECT attempts.run_id, attempts.generation, attempts.key, attempts.attempt, attempts.state, attempts.seq,
+       attempts.began_at_ms, attempts.kind
+FROM unnest(:rowIds::bigint[], :keys::text[], :attempts::bigint[]) AS wanted (run_id, key, attempt)
+JOIN attempts ON attempts.run_id = wanted.run_id AND attempts.key = wanted.key AND attempts.attempt = wanted.attempt`,
+  /** (rowIds, seqs) */
+  listSavedNotes: `SELECT notes.run_id, notes.seq
+FROM unnest(:rowIds::bigint[], :seqs::bigint[]) AS wanted (run_id, seq)
+JOIN notes ON notes.run_id = wanted.run_id AND notes.seq = wanted.seq`,
+  /** (nowMs, rowIds, operations) */
+  listDelivered: `SELECT inbox.run_id, inbox.seq, inbox.operation_id, inbox.kind, inbox.name, inbox.actor, inbox.payload, inbox.at_ms,
+       runs.due_at_ms IS NOT NULL AND runs.due_at_ms <= :nowMs::bigint AS claimable
+FROM unnest(:rowIds::bigint[], :operations::text[]) AS wanted (run_id, operation_id)
+JOIN inbox ON inbox.run_id = wanted.run_id AND inbox.operation_id = wanted.operation_id
+JOIN runs ON runs.id = wanted.run_id`,
+  /** (namespaces, workflows, publicIds) */
+  listAddressees: `SELECT wanted.place, runs.id, runs.state
+FROM unnest(:namespaces::text[], :workflows::text[], :publicIds::text[])
+  WITH ORDINALITY AS wanted (namespace, workflow, public_id, place)
+JOIN workflows ON workflows.namespace = wanted.namespace AND workflows.name = wanted.workflow
+JOIN runs ON runs.workflow_id = workflows.id AND runs.public_id = wanted.public_id`,
+  /** (workflowIds, publicIds) */
+  listRunsByPublicId: `SELECT runs.*
+FROM unnest(:workflowIds::bigint[], :publicIds::text[]) AS wanted (workflow_id, public_id)
+JOIN runs ON runs.workflow_id = wanted.workflow_id AND runs.public_id = wanted.public_id`,
+  /** (workerId, seq, nowMs, durationMs, seq, beganAtMs, fence, rowId, key, attempt, beforeSeq, rowId, fence, workerId, beforeSeq, noteKind, beforeAtMs, note) */
+  beginAttemptAgain: `WITH alive AS MATERIALIZED (
+  SELECT id FROM workers WHERE id = :workerId::bigint AND state = 'alive' FOR SHARE
+), begun AS (
+  UPDATE attempts
+  SET seq = :seq::bigint, at_ms = :nowMs::bigint, duration_ms = :durationMs::bigint,
+      began_seq = :seq::bigint, began_at_ms = :beganAtMs::bigint, began_fence = :fence::bigint
+  WHERE run_id = :rowId::bigint AND key = :key AND attempt = :attempt::bigint
+    AND state = 'running' AND seq = :beforeSeq::bigint AND EXISTS (SELECT FROM alive)
+    AND generation = (
+      SELECT runs.generation FROM runs
+      WHERE runs.id = :rowId::bigint AND runs.fence = :fence::bigint AND runs.worker_id IS NOT DISTINCT FROM :workerId::bigint
+    )
+  RETURNING run_id
+)
+INSERT INTO notes (run_id, seq, kind, at_ms, value)
+SELECT run_id, :beforeSeq::bigint, :noteKind, :beforeAtMs::bigint, :note FROM begun
+ON CONFLICT DO NOTHING
+RETURNING run_id`,
   /** (workers, nowMs) */
   flushHead: `WITH alive AS MATERIALIZED (
   SELECT id FROM workers WHERE id = ANY (:workers::bigint[]) AND state = 'alive' FOR SHARE
@@ -31,7 +81,7 @@ ON CONFLICT DO NOTHING`,
   FROM (
     SELECT given.*, (
       SELECT runs.generation FROM runs
-      WHERE runs.id = given.run_id AND runs.fence = given.fence AND runs.worker_id = given.worker_id
+      WHERE runs.id = given.run_id AND runs.fence = given.fence AND runs.worker_id IS NOT DISTINCT FROM given.worker_id
     ) AS generation
     FROM unnest(
       :plainRunIds::bigint[], :plainWorkers::bigint[], :plainFences::bigint[], :plainSeqs::bigint[],
@@ -47,7 +97,7 @@ ON CONFLICT DO NOTHING`,
   flushSteps: `given_steps AS MATERIALIZED (
   SELECT given.*, (
     SELECT runs.generation FROM runs
-    WHERE runs.id = given.run_id AND runs.fence = given.fence AND runs.worker_id = given.worker_id
+    WHERE runs.id = given.run_id AND runs.fence = given.fence AND runs.worker_id IS NOT DISTINCT FROM given.worker_id
   ) AS generation
   FROM unnest(
     :stepRunIds::bigint[], :stepWorkers::bigint[], :stepFences::bigint[], :stepSeqs::bigint[],
@@ -89,7 +139,7 @@ ON CONFLICT DO NOTHING`,
   FROM (
     SELECT given.*, (
       SELECT runs.generation FROM runs
-      WHERE runs.id = given.run_id AND runs.fence = given.fence AND runs.worker_id = given.worker_id
+      WHERE runs.id = given.run_id AND runs.fence = given.fence AND runs.worker_id IS NOT DISTINCT FROM given.worker_id
     ) AS generation
     FROM unnest(
       :attemptRunIds::bigint[], :attemptWorkers::bigint[], :attemptFences::bigint[], :attemptSeqs::bigint[],
@@ -119,7 +169,7 @@ ON CONFLICT DO NOTHING`,
     AND attempts.state = 'running' AND given.worker_id = ANY ((SELECT alive FROM moment)::bigint[])
     AND attempts.generation = (
       SELECT runs.generation FROM runs
-      WHERE runs.id = given.run_id AND runs.fence = given.fence AND runs.worker_id = given.worker_id
+      WHERE runs.id = given.run_id AND runs.fence = given.fence AND runs.worker_id IS NOT DISTINCT FROM given.worker_id
     )
   RETURNING attempts.run_id
 )`,
@@ -133,7 +183,7 @@ ON CONFLICT DO NOTHING`,
   ) AS given (run_id, worker_id, fence, seq, kind, value)
   WHERE given.worker_id = ANY ((SELECT alive FROM moment)::bigint[]) AND (
     SELECT true FROM runs
-    WHERE runs.id = given.run_id AND runs.fence = given.fence AND runs.worker_id = given.worker_id
+    WHERE runs.id = given.run_id AND runs.fence = given.fence AND runs.worker_id IS NOT DISTINCT FROM given.worker_id
   )
   ON CONFLICT DO NOTHING
   RETURNING run_id
@@ -144,7 +194,7 @@ ON CONFLICT DO NOTHING`,
   FROM unnest(
     :progressRunIds::bigint[], :progressWorkers::bigint[], :progressFences::bigint[], :progressValues::text[]
   ) AS given (run_id, worker_id, fence, value)
-  WHERE runs.id = given.run_id AND runs.worker_id = given.worker_id AND runs.fence = given.fence
+  WHERE runs.id = given.run_id AND runs.worker_id IS NOT DISTINCT FROM given.worker_id AND runs.fence = given.fence
     AND given.worker_id = ANY ((SELECT alive FROM moment)::bigint[])
   RETURNING runs.id
 )`,
@@ -154,12 +204,12 @@ ON CONFLICT DO NOTHING`,
   FROM unnest(
     :attributeRunIds::bigint[], :attributeWorkers::bigint[], :attributeFences::bigint[], :attributeValues::text[]
   ) AS given (run_id, worker_id, fence, after)
-  JOIN runs ON runs.id = given.run_id AND runs.worker_id = given.worker_id AND runs.fence = given.fence
+  JOIN runs ON runs.id = given.run_id AND runs.worker_id IS NOT DISTINCT FROM given.worker_id AND runs.fence = given.fence
   WHERE given.worker_id = ANY ((SELECT alive FROM moment)::bigint[])
 ), described AS (
   UPDATE runs SET attributes = given_attributes.after
   FROM given_attributes
-  WHERE runs.id = given_attributes.run_id AND runs.worker_id = given_attributes.worker_id
+  WHERE runs.id = given_attributes.run_id AND runs.worker_id IS NOT DISTINCT FROM given_attributes.worker_id
     AND runs.fence = given_attributes.fence
   RETURNING runs.id
 ), forgotten AS (
@@ -214,7 +264,7 @@ ON CONFLICT DO NOTHING`,
     )
     WHERE owner_id IS NULL OR (owner_worker = ANY ((SELECT alive FROM moment)::bigint[]) AND (
       SELECT true FROM runs
-      WHERE runs.id = owner_id AND runs.fence = owner_fence AND runs.worker_id = owner_worker
+      WHERE runs.id = owner_id AND runs.fence = owner_fence AND runs.worker_id IS NOT DISTINCT FROM owner_worker
     ))
     ORDER BY place
   ) AS allowed
@@ -247,7 +297,7 @@ ON CONFLICT DO NOTHING`,
       history_seq = given_turns.seq,
       ended_at_ms = CASE WHEN given_turns.kind IN ('complete', 'fail', 'cancel') THEN (SELECT now_ms FROM moment) END
   FROM given_turns
-  WHERE runs.id = given_turns.run_id AND runs.worker_id = given_turns.worker_id AND runs.fence = given_turns.fence
+  WHERE runs.id = given_turns.run_id AND runs.worker_id IS NOT DISTINCT FROM given_turns.worker_id AND runs.fence = given_turns.fence
     AND given_turns.worker_id = ANY ((SELECT alive FROM moment)::bigint[])
     AND (given_turns.inbox_seen IS NULL OR runs.inbox_seq = given_turns.inbox_seen)
     AND (given_turns.kind <> 'compensate' OR runs.state = 'running')
@@ -321,56 +371,6 @@ ON CONFLICT DO NOTHING`,
 )`,
   /** () */
   flushTail: `SELECT (SELECT now_ms FROM moment) AS now_ms, (SELECT alive FROM moment) AS alive`,
-  /** (rowIds) */
-  listStandings: `SELECT id, state, worker_id, fence, generation, inbox_seq FROM runs WHERE id = ANY (:rowIds::bigint[])`,
-  /** (rowIds, keys) */
-  listSavedSteps: `SELECT steps.run_id, steps.generation, steps.key
-FROM unnest(:rowIds::bigint[], :keys::text[]) AS wanted (run_id, key)
-JOIN steps ON steps.run_id = wanted.run_id AND steps.key = wanted.key`,
-  /** (rowIds, keys, attempts) */
-  listSavedAttempts: `SELECT attempts.run_id, attempts.generation, attempts.key, attempts.attempt, attempts.state, attempts.seq,
-       attempts.began_at_ms, attempts.kind
-FROM unnest(:rowIds::bigint[], :keys::text[], :attempts::bigint[]) AS wanted (run_id, key, attempt)
-JOIN attempts ON attempts.run_id = wanted.run_id AND attempts.key = wanted.key AND attempts.attempt = wanted.attempt`,
-  /** (rowIds, seqs) */
-  listSavedNotes: `SELECT notes.run_id, notes.seq
-FROM unnest(:rowIds::bigint[], :seqs::bigint[]) AS wanted (run_id, seq)
-JOIN notes ON notes.run_id = wanted.run_id AND notes.seq = wanted.seq`,
-  /** (nowMs, rowIds, operations) */
-  listDelivered: `SELECT inbox.run_id, inbox.seq, inbox.operation_id, inbox.kind, inbox.name, inbox.actor, inbox.payload, inbox.at_ms,
-       runs.due_at_ms IS NOT NULL AND runs.due_at_ms <= :nowMs::bigint AS claimable
-FROM unnest(:rowIds::bigint[], :operations::text[]) AS wanted (run_id, operation_id)
-JOIN inbox ON inbox.run_id = wanted.run_id AND inbox.operation_id = wanted.operation_id
-JOIN runs ON runs.id = wanted.run_id`,
-  /** (namespaces, workflows, publicIds) */
-  listAddressees: `SELECT wanted.place, runs.id, runs.state
-FROM unnest(:namespaces::text[], :workflows::text[], :publicIds::text[])
-  WITH ORDINALITY AS wanted (namespace, workflow, public_id, place)
-JOIN workflows ON workflows.namespace = wanted.namespace AND workflows.name = wanted.workflow
-JOIN runs ON runs.workflow_id = workflows.id AND runs.public_id = wanted.public_id`,
-  /** (workflowIds, publicIds) */
-  listRunsByPublicId: `SELECT runs.*
-FROM unnest(:workflowIds::bigint[], :publicIds::text[]) AS wanted (workflow_id, public_id)
-JOIN runs ON runs.workflow_id = wanted.workflow_id AND runs.public_id = wanted.public_id`,
-  /** (workerId, seq, nowMs, durationMs, seq, beganAtMs, fence, rowId, key, attempt, beforeSeq, rowId, fence, workerId, beforeSeq, noteKind, beforeAtMs, note) */
-  beginAttemptAgain: `WITH alive AS MATERIALIZED (
-  SELECT id FROM workers WHERE id = :workerId::bigint AND state = 'alive' FOR SHARE
-), begun AS (
-  UPDATE attempts
-  SET seq = :seq::bigint, at_ms = :nowMs::bigint, duration_ms = :durationMs::bigint,
-      began_seq = :seq::bigint, began_at_ms = :beganAtMs::bigint, began_fence = :fence::bigint
-  WHERE run_id = :rowId::bigint AND key = :key AND attempt = :attempt::bigint
-    AND state = 'running' AND seq = :beforeSeq::bigint AND EXISTS (SELECT FROM alive)
-    AND generation = (
-      SELECT runs.generation FROM runs
-      WHERE runs.id = :rowId::bigint AND runs.fence = :fence::bigint AND runs.worker_id = :workerId::bigint
-    )
-  RETURNING run_id
-)
-INSERT INTO notes (run_id, seq, kind, at_ms, value)
-SELECT run_id, :beforeSeq::bigint, :noteKind, :beforeAtMs::bigint, :note FROM begun
-ON CONFLICT DO NOTHING
-RETURNING run_id`,
 } as const;
 
 /** Migrations, by number. */
