@@ -19,6 +19,7 @@ export type { StepDefaults } from "./engine/scope.ts";
 export type { ChildChain, NamedChain, Settled, ShapedChain, StepChain, StepError } from "./engine/chain.ts";
 export { openEngine, type StoreOption } from "./engine/open.ts";
 export type { Engine, StartOptions } from "./engine/engine.ts";
+export type { WorkerInfo } from "./engine/fleet.ts";
 export type { ListFilter, Moment, RunList } from "./engine/list.ts";
 export type { EngineOptions, LogEntry, WorkOptions } from "./engine/settings.ts";
 export type { DecodedEvent, LongStep, RunHandle, RunOutcome, RunStatus, SignalOptions } from "./engine/handle.ts";

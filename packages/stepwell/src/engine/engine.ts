@@ -9,11 +9,12 @@ import type { Store } from "../store/store.ts";
 import { openCommitter } from "./commit.ts";
 import type { Deps, WorkerDoor } from "./deps.ts";
 import { openElsewhere } from "./elsewhere.ts";
+import { listFleet, type WorkerInfo } from "./fleet.ts";
 import { type ActorOption, type DecodedEvent, openHandle, type RunHandle, type SignalOptions } from "./handle.ts";
 import type { Host, Place } from "./host.ts";
 import { type ListFilter, listRuns, type RunList } from "./list.ts";
 import { openRegistry } from "./registry.ts";
-import { type EngineOptions, toConcurrency, toSettings, type WorkOptions } from "./settings.ts";
+import { type EngineOptions, toSettings, toWork, type WorkOptions } from "./settings.ts";
 import type { Signal } from "./signal.ts";
 import { insertRun, prepareRun } from "./submit.ts";
 import { openWatchers } from "./watch.ts";
@@ -71,6 +72,8 @@ export type Engine = {
     id: string,
     options?: ActorOption & { readonly reason?: string },
   ) => Promise<void>;
+  /** The workers of this store: who they are, what they can execute, how busy they are, when they were last seen. */
+  readonly workers: () => Promise<readonly WorkerInfo[]>;
   /** Begin to execute runs, if the engine was opened with `work: false`. */
   readonly work: (options?: WorkOptions) => Promise<void>;
   /** Stop executing: running steps may end within the grace time, every run is given back. */
@@ -148,6 +151,7 @@ function engineCalls(deps: Deps, seat: Seat): Engine {
     signal: ((workflow: Workflow, id: string, ...rest: Parameters<RunHandle["signal"]>) =>
       handleOf(workflow, id).signal(...rest)) as Engine["signal"],
     cancel: (workflow, id, options) => handleOf(workflow, id).cancel(options),
+    workers: () => listFleet(deps),
     work: (options) => startWorking(deps, seat, options ?? {}, close),
     drain: async (options = {}) => {
       const graceMs =
@@ -184,14 +188,14 @@ function registered(deps: Deps, name: string): Workflow {
 }
 
 async function startWorking(deps: Deps, seat: Seat, options: WorkOptions, close: () => Promise<void>): Promise<void> {
-  const concurrency = toConcurrency({ concurrency: deps.settings.concurrency, ...options });
+  const { concurrency, workerName } = toWork(deps.settings, options);
   if (seat.worker !== null) throw new StepwellError("OPTION_INVALID", "this engine works already.");
   seat.undo.push(deps.host.catchStrays((place, thrown) => reportStray(deps, place, thrown)));
   if (options.drainOn !== undefined) {
     seat.undo.push(deps.host.onShutdown(options.drainOn, () => void close().then(() => deps.host.exit(0))));
   }
   try {
-    seat.worker = await openWorker({ ...deps, settings: { ...deps.settings, concurrency } });
+    seat.worker = await openWorker({ ...deps, settings: { ...deps.settings, concurrency, workerName } });
   } catch (error) {
     for (const undo of seat.undo.splice(0)) undo();
     throw error;

@@ -14,6 +14,7 @@ import type { HistoryEvent } from "../model/history.ts";
 import type { RunRef } from "../store/store.ts";
 import { whyNot } from "./commit.ts";
 import type { Deps } from "./deps.ts";
+import { waitsOf } from "./fleet.ts";
 import type { Signal } from "./signal.ts";
 
 /** How a run ended. */
@@ -51,7 +52,7 @@ export type RunStatus = {
   readonly output: unknown;
   /** What ended it, makes it undo its steps, or set it aside. */
   readonly error: Error | null;
-  /** What a parked run waits for. */
+  /** What it waits for; for a worker only where `status()` tells it. */
   readonly waitingFor: readonly Wait[];
   /** The last value of `ctx.progress`; undefined when there was none. */
   readonly progress: unknown;
@@ -118,7 +119,8 @@ export function openHandle<Output>(deps: Deps, ref: RunRef, rowId: number | null
     result: async () => outputOf(ref, toOutcome<Output>(await ended())),
     status: async () => {
       const run = await getRun(deps, ref);
-      return { ...toStatus(run), longSteps: (await deps.store.listActiveSteps(run.rowId)).map(toLongStep) };
+      const longSteps = (await deps.store.listActiveSteps(run.rowId)).map(toLongStep);
+      return { ...toStatus(run), waitingFor: await waitsOf(deps, run), longSteps };
     },
     history: async () => {
       const events = await deps.store.listHistory((await getRun(deps, ref)).rowId);

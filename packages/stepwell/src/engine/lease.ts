@@ -85,8 +85,9 @@ export async function openLease(deps: Omit<Deps, "worker">, events: LeaseEvents)
 }
 
 function register({ host, store, settings, registry }: Omit<Deps, "worker">): Promise<number> {
-  const { leaseMs, concurrency } = settings;
-  return store.registerWorker(host.describeProcess(), { leaseMs, concurrency, workflows: registry.offered() }, null);
+  const { leaseMs, concurrency, workerName } = settings;
+  const process = { ...host.describeProcess(), name: workerName };
+  return store.registerWorker(process, { leaseMs, concurrency, workflows: registry.offered() }, null);
 }
 
 function scheduleRenewal(deps: Omit<Deps, "worker">, state: State, events: LeaseEvents): void {

@@ -12,6 +12,8 @@ import type { Workflow } from "./workflow.ts";
 
 /** How a worker works. */
 export type WorkOptions = {
+  /** How the worker is called where workers are listed. Default: `host:pid`. */
+  readonly name?: string;
   /** Runs executed side by side; 512 by default. Parked runs do not count. */
   readonly concurrency?: number;
   /** Drain, close and exit with code 0 on the first of these signals; a second one exits at once with 1. */
@@ -57,6 +59,8 @@ export type Settings = {
   readonly actor: string;
   /** Runs executed side by side by this worker. */
   readonly concurrency: number;
+  /** How this worker is called. */
+  readonly workerName: string;
   /** A worker that has not renewed for so long is taken for dead. */
   readonly leaseMs: number;
   /** A wait that is due within this time keeps its run claimed and in memory. */
@@ -94,10 +98,11 @@ export function toSettings(host: Host, options: EngineOptions): Settings {
   checkKeys("options of openEngine", options, OPTIONS);
   checkKeys("limits", options.limits ?? {}, [...Object.keys(LIMITS_DEFAULT), "eventsMax"]);
   const work = typeof options.work === "object" ? options.work : {};
+  const process = host.describeProcess();
   const limits = { ...LIMITS_DEFAULT, eventsMax: HISTORY_SEQ_MAX, ...options.limits };
   return Object.freeze({
-    actor: options.actor ?? `process:${host.describeProcess().name}`,
-    concurrency: toConcurrency(work),
+    actor: options.actor ?? `process:${process.name}`,
+    ...toWork({ concurrency: 512, workerName: process.name }, work),
     leaseMs: whole("lease", parseDuration(options.lease ?? "10s", "lease"), 100),
     hotWaitMs: parseDuration(options.hotWait ?? "1s", "hotWait"),
     pollMs: options.poll === undefined ? null : whole("poll", parseDuration(options.poll, "poll"), POLL_MS_MIN),
@@ -113,10 +118,14 @@ export function toSettings(host: Host, options: EngineOptions): Settings {
   });
 }
 
-/** Check the options of `work`, and tell how many runs it executes side by side. */
-export function toConcurrency(work: WorkOptions): number {
-  checkKeys("options of work", work, ["concurrency", "drainOn"]);
-  return whole("concurrency", work.concurrency ?? 512, 1);
+/** Check the options of `work`; what they leave out stays as it was. */
+export function toWork(before: Pick<Settings, "concurrency" | "workerName">, work: WorkOptions): typeof before {
+  checkKeys("options of work", work, ["name", "concurrency", "drainOn"]);
+  const workerName = work.name ?? before.workerName;
+  if (typeof workerName !== "string" || workerName === "") {
+    throw new StepwellError("OPTION_INVALID", `the name of a worker must be a text, got ${showValue(work.name)}.`);
+  }
+  return { concurrency: whole("concurrency", work.concurrency ?? before.concurrency, 1), workerName };
 }
 
 /** Values nested deeper would exhaust the stack of the walk that copies them. */

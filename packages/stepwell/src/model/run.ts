@@ -46,13 +46,13 @@ export type AttributeValue = string | number | boolean;
 /** What a run can be found by, name by name. */
 export type Attributes = { readonly [name: string]: AttributeValue };
 
-/** What a parked run waits for, as shown to people. `dueAtMs` null: no deadline. */
+/** What a run waits for, as shown to people. `dueAtMs` null: no deadline. */
 export type Wait = {
-  /** `retry`: for the next attempt of a step. */
-  readonly kind: "retry" | "timer" | "signal" | "child";
-  /** Key of the step that waits. */
+  /** `retry`: for the next attempt of a step. `worker`: the run is due, and no living worker can execute it. */
+  readonly kind: "retry" | "timer" | "signal" | "child" | "worker";
+  /** Key of the step that waits; empty for a worker. */
   readonly key: string;
-  /** Signal name or child run; equal to `key` for timers and retries. */
+  /** Signal name, child run, or `namespace/name@version` that a worker must have; equal to `key` otherwise. */
   readonly name: string;
   /** Epoch milliseconds by the store's clock. */
   readonly dueAtMs: number | null;
