@@ -1,9 +1,20 @@
 /** The server for tests: it starts for anybody, stops as told, keeps its data, and leaves nothing behind. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { Client } from "pg";
@@ -83,6 +94,16 @@ describe("a server runs", () => {
     expect(readdirSync(cacheDir)).toEqual([expect.stringMatching(/\.tar$/)]);
   });
 
+  it("after another that could not keep all of what initdb had made", async (test) => {
+    const cacheDir = join(scratch, "cache");
+    writeFileSync(join(scratch, "tar"), "#!/bin/sh\nhead -c 100000 /dev/zero\nexit 1\n", { mode: 0o755 });
+    vi.stubEnv("PATH", [scratch, process.env["PATH"]].join(delimiter));
+    await expect(start(test, { cacheDir })).rejects.toThrow("tar ended with 1");
+    vi.unstubAllEnvs();
+    const { url } = await start(test, { cacheDir });
+    expect(await query(url, "SELECT 1")).toBe(1);
+  });
+
   it("with settings, and as a rule with fsync", async (test) => {
     const { url, version } = await start(test, { durable: true, settings: { max_connections: "17" } });
     expect(await query(url, "SHOW fsync")).toBe("on");
@@ -122,6 +143,9 @@ describe("a stop", () => {
 
   it("leaves a folder that was given, with all that is in it", async (test) => {
     const dataDir = join(scratch, "kept");
+    // As one has left it that was killed while it made the folder.
+    mkdirSync(`${dataDir}.unfinished`);
+    writeFileSync(`${dataDir}.unfinished/PG_VERSION`, "18\n");
     const first = await start(test, { dataDir });
     await query(first.url, "CREATE TABLE kept AS SELECT 42 AS n");
     await first.stop("immediate");
@@ -203,6 +227,13 @@ describe("an owner that is killed leaves neither process nor folder", () => {
     expect(readdirSync(scratch)).toEqual([]);
   });
 
+  it("but keeps its server when Ctrl-C does not end it", async (test) => {
+    const owner = await startOwner(test);
+    process.kill(-owner.process.pid!, "SIGINT");
+    await once(owner.process.stdout!, "data");
+    expect(await query(owner.server.url, "SELECT 1")).toBe(1);
+  });
+
   it("behind a server that is being started", async (test) => {
     const owner = spawnOwner(test);
     await vi.waitUntil(() => readdirSync(scratch).length > 0, { interval: 2, timeout: 10_000 });
@@ -260,6 +291,8 @@ function spawnOwner(test: TestContext, uid?: number): Owner {
   }
   const child = spawn(process.execPath, [OWNER, JSON.stringify({ durable: false })], {
     env: { ...process.env, TMPDIR: scratch },
+    // A process group of its own, as a shell gives to a command.
+    detached: true,
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
   test.onTestFinished(() => void child.kill("SIGKILL"));
