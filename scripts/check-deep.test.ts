@@ -61,14 +61,15 @@ describe.runIf(process.platform === "linux")("the tools of the deep check", () =
     execFileSync("/bin/sh", [script], { encoding: "utf8", stdio: "pipe", env: { PATH: path } });
 
   it("are not installed again where they are", ({ skip }) => {
-    if (whyNoStrace() !== null) skip("strace is not installed here, and a test installs nothing");
+    const there = ["/usr/lib/postgresql/15/bin/postgres", "/usr/sbin/pgbouncer"].every((path) => existsSync(path));
+    if (!there || whyNoStrace() !== null) skip("they are not all installed here, and a test installs nothing");
     expect(run(process.env["PATH"])).toBe("All tools of the deep checks are installed.\n");
   });
 
   it("are named where they can not be installed", () => {
-    const missing = "Missing: strace mount mount. Not installed: there is no apt-get here";
+    const missing = /Missing: strace mount mount.*\. Not installed: there is no apt-get here/;
     expect(() => run("/no/such/folder")).toThrow(
-      expect.objectContaining({ status: 3, stderr: expect.stringContaining(missing) }),
+      expect.objectContaining({ status: 3, stderr: expect.stringMatching(missing) }),
     );
   });
 });

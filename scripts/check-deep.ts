@@ -28,6 +28,7 @@ export const DEEP_PARTS: readonly DeepPart[] = [
   { name: "planted-bugs", script: "planted-bugs", full: "--unaided --seeds 10000", quick: "--seeds 40" },
   { name: "storage-faults", script: "scripts/deep/storage-faults.ts", full: "", quick: "--quick" },
   { name: "power-loss", script: "scripts/deep/power-loss.ts", full: "--images 1000", quick: "--images 200" },
+  { name: "postgres-15", script: "scripts/deep/postgres-15.ts", full: "", quick: "" },
   { name: "codec", script: "scripts/deep/codec.ts", full: "--cases 100000", quick: "--cases 5000" },
   { name: "disks", script: "scripts/deep/disks.ts", full: "", quick: "" },
 ];

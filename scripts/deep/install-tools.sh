@@ -7,8 +7,9 @@
 # when one is missing and could not be installed; the checks that need it are then skipped, with this reason.
 set -u
 
-# A command, and the Debian package that has it.
-TOOLS="strace:strace mount:mount umount:mount"
+# A command, and the Debian package that has it. An absolute path is one that is in nobody's PATH.
+TOOLS="strace:strace mount:mount umount:mount
+  /usr/lib/postgresql/15/bin/postgres:postgresql-15 /usr/sbin/pgbouncer:pgbouncer"
 
 missing=""
 for tool in $TOOLS; do
@@ -29,8 +30,24 @@ command -v apt-get >/dev/null 2>&1 || cannot "there is no apt-get here; install 
 
 echo "Installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
-# shellcheck disable=SC2086
-apt-get install -y --no-install-recommends $missing >/dev/null 2>&1 ||
-  { apt-get update >/dev/null && apt-get install -y --no-install-recommends $missing >/dev/null; } ||
-  cannot "apt-get failed, see above"
-echo "Installed:$missing"
+
+# Of PostgreSQL only the programs are wanted; its package would make a cluster and run it.
+no_cluster=/etc/postgresql-common/createcluster.d/stepwell.conf
+mkdir -p "${no_cluster%/*}"
+echo "create_main_cluster = false" >"$no_cluster"
+trap 'rm -f "$no_cluster"; rmdir -p "${no_cluster%/*}" 2>/dev/null' EXIT
+
+apt-get update >/dev/null || cannot "apt-get update failed, see above"
+wanted=$missing
+missing=""
+for package in $wanted; do
+  apt-get install -y --no-install-recommends "$package" >/dev/null || missing="$missing $package"
+done
+
+# The pooler's package runs it, where there is systemd.
+case "$wanted" in *pgbouncer*)
+  if command -v systemctl >/dev/null 2>&1; then systemctl disable --now pgbouncer >/dev/null 2>&1; fi
+  ;;
+esac
+[ -z "$missing" ] || cannot "apt-get failed, see above"
+echo "Installed:$wanted"

@@ -1,6 +1,6 @@
 /** Database: an empty one on a server, for whoever wants to be alone in it. */
 import { randomUUID } from "node:crypto";
-import { Client } from "pg";
+import { query } from "./query.ts";
 
 /** `drop` ends whatever is still connected to it. */
 export type FreshDatabase = { readonly url: string; readonly drop: () => Promise<void> };
@@ -12,18 +12,13 @@ export type FreshDatabase = { readonly url: string; readonly drop: () => Promise
  */
 export async function freshDatabase(server: string): Promise<FreshDatabase> {
   const name = `stepwell_test_${randomUUID().replaceAll("-", "")}`;
-  await execute(server, `CREATE DATABASE ${name}`);
+  await query(server, `CREATE DATABASE ${name}`);
   const url = new URL(server);
   url.pathname = name;
-  return { url: url.href, drop: () => execute(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
-}
-
-async function execute(url: string, statement: string): Promise<void> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    await client.query(statement);
-  } finally {
-    await client.end();
-  }
+  return {
+    url: url.href,
+    drop: async () => {
+      await query(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    },
+  };
 }

@@ -8,20 +8,10 @@ import { describe, expect, it } from "vitest";
 import type { TestReport } from "../test-report.ts";
 import { freshDatabase } from "./database.ts";
 import { useFreshDatabase } from "./for-tests.ts";
+import { query } from "./query.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const VITEST = join(ROOT, "node_modules/vitest/vitest.mjs");
-async function query(url: string, text: string): Promise<readonly unknown[]> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    const { rows } = await client.query<unknown[]>({ text, rowMode: "array" });
-    return rows.map(([value]) => value);
-  } finally {
-    await client.end();
-  }
-}
-
 describe("a fresh database", () => {
   const url = useFreshDatabase();
 

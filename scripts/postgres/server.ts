@@ -13,12 +13,12 @@
  */
 import { fork } from "node:child_process";
 import { join, resolve } from "node:path";
-import { Client } from "pg";
 import type { Account } from "./account.ts";
 import type { BinariesName } from "./binaries.ts";
 import { CACHE } from "./cluster.ts";
 import type { Order, Plan, Reply } from "./guard.ts";
 import type { StopMode } from "./postmaster.ts";
+import { query } from "./query.ts";
 
 /** What kind of server; everything may be left out. */
 export type PostgresOptions = {
@@ -98,14 +98,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
 }
 
 async function borrow(url: string): Promise<BorrowedServer> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    const { rows } = await client.query<{ server_version: string }>("SHOW server_version");
-    return { kind: "borrowed", url, version: rows[0]?.server_version ?? "", stop: async () => {} };
-  } finally {
-    await client.end();
-  }
+  const [version] = await query(url, "SHOW server_version");
+  return { kind: "borrowed", url, version: String(version), stop: async () => {} };
 }
 
 async function start(plan: Plan): Promise<OwnServer> {
