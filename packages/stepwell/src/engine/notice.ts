@@ -17,10 +17,12 @@ export function openNotice(deps: Deps, slots: Slots, lease: Lease): (change: Cha
     while (wanted.due || wanted.inbox) await lookAround(deps, slots, lease, takeAll(wanted));
     looking = null;
   };
-  return (change) => {
+  return async (change) => {
+    // A look for nothing would be over before it is kept in `looking`, and stay there for ever.
+    if (!change.due && !change.inbox) return;
     wanted.due ||= change.due;
     wanted.inbox ||= change.inbox;
-    return (looking ??= look());
+    await (looking ??= look());
   };
 }
 

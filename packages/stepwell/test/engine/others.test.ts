@@ -19,6 +19,8 @@ const hot = workflow("t/hot", { version: "1.0.0" }, async (ctx) => {
   return answer.value;
 });
 
+const NOTHING: Change = { due: false, inbox: false, ended: false, workers: false };
+
 /** A store whose watchers are told by the test, and which counts the reading of the registry. */
 function openWatched() {
   const listeners = new Set<(change: Change) => void>();
@@ -42,8 +44,8 @@ function openWatched() {
       return store.listHeldRuns(workerId);
     },
   });
-  const change = (): void => {
-    for (const listener of listeners) listener({ due: true, inbox: true, ended: true, workers: true });
+  const change = (kinds: Partial<Change> = { due: true, inbox: true, ended: true, workers: true }): void => {
+    for (const listener of listeners) listener({ ...NOTHING, ...kinds });
   };
   return { wrap, change, listeners, counted };
 }
@@ -58,6 +60,18 @@ describe("a change that others made", () => {
     await world.settle();
     expect((await run.status()).state).toBe("pending");
     change();
+    await world.until(async () => (await run.status()).state === "completed", "the claim");
+    await worker.engine.close();
+  });
+
+  it("S8: is noticed also after one that was none of the worker's business", async () => {
+    const world = await openWorld();
+    const { wrap, change } = openWatched();
+    const worker = await world.open({ workflows: [quick] }, wrap);
+    const web = await world.open({ workflows: [quick], work: false });
+    const run = await web.engine.start(quick, undefined, { id: "r" });
+    change({ ended: true });
+    change({ due: true });
     await world.until(async () => (await run.status()).state === "completed", "the claim");
     await worker.engine.close();
   });
