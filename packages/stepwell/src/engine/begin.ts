@@ -19,7 +19,7 @@ import {
 import { checkIdle, continueExecution, nextDueInMs } from "./idle.ts";
 import { readInbox } from "./inbox.ts";
 import { readPatiently } from "./patience.ts";
-import { lookForParked } from "./look.ts";
+import { planLook } from "./look.ts";
 import { isSuspectsTurn, vacate } from "./probation.ts";
 import { isClear, isEmpty, type Slots } from "./slots.ts";
 
@@ -122,7 +122,7 @@ function leave(deps: Deps, slots: Slots, exec: Execution, how: Left): void {
   const { rowId } = exec.run;
   const current = slots.executing.get(rowId) === exec;
   if (current) slots.executing.delete(rowId);
-  if (how === "parked") lookForParked(deps, slots, nextDueInMs(deps, exec) ?? Infinity);
+  if (how === "parked") planLook(deps, slots, nextDueInMs(deps, exec) ?? Infinity, deps.worker.nudge);
   if (current && how === "parked") linger(deps, slots, exec);
   if (how === "lost") giveBack(deps, slots, exec);
   if (how !== "over") deps.watchers.tellLeft(rowId);

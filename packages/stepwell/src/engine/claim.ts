@@ -6,7 +6,7 @@ import type { Claim, NextDue } from "../store/store.ts";
 import { beginRun } from "./begin.ts";
 import type { Deps } from "./deps.ts";
 import type { Lease } from "./lease.ts";
-import { beginLook, planLook, pollMs } from "./look.ts";
+import { forgetLook, planLook, pollMs } from "./look.ts";
 import { isSuspectsTurn, noteSuspects, occupy, roomInMs, tendRoom } from "./probation.ts";
 import { freeSlots, isClear, type Slots } from "./slots.ts";
 
@@ -27,7 +27,7 @@ export function nudgeWorker(deps: Deps, slots: Slots, lease: Lease): void {
 
 /** Claim until nothing is due or no slot is free, then sleep until the next run is due. */
 async function claimDue(deps: Deps, slots: Slots, lease: Lease): Promise<void> {
-  beginLook(slots);
+  forgetLook(slots);
   let dueInMs: number | null = CLAIM_AGAIN_MS;
   try {
     dueInMs = await claimOnce(deps, slots, lease);
@@ -37,7 +37,7 @@ async function claimDue(deps: Deps, slots: Slots, lease: Lease): Promise<void> {
   slots.claiming = false;
   if (slots.draining) return;
   if (slots.nudged && mayTake(deps, slots)) return nudgeWorker(deps, slots, lease);
-  planLook(deps, slots, dueInMs ?? Infinity, () => void poll(deps, slots, lease));
+  claimIn(deps, slots, lease, dueInMs ?? Infinity);
 }
 
 function mayTake({ host }: Deps, slots: Slots): boolean {
@@ -46,16 +46,20 @@ function mayTake({ host }: Deps, slots: Slots): boolean {
 
 /** A claim is a transaction: as long as nothing is due, the store is only asked when something will be. */
 async function poll(deps: Deps, slots: Slots, lease: Lease): Promise<void> {
-  beginLook(slots);
+  forgetLook(slots);
   let dueInMs = 0;
   try {
     if (roomInMs(deps.host, slots.room) === null) dueInMs = earliestInMs(await deps.registry.nextDue());
   } catch (error) {
     deps.log?.({ level: "warn", message: `what is due could not be read: ${String(error)}` });
   }
-  if (slots.claiming || slots.draining) return;
-  if (dueInMs === 0) return nudgeWorker(deps, slots, lease);
-  planLook(deps, slots, dueInMs, () => void poll(deps, slots, lease));
+  claimIn(deps, slots, lease, dueInMs);
+}
+
+/** Something is due in `dueInMs`, says the store: claim it then, at the latest. Infinity: nothing is by time alone. */
+export function claimIn(deps: Deps, slots: Slots, lease: Lease, dueInMs: number): void {
+  if (dueInMs === 0) nudgeWorker(deps, slots, lease);
+  else if (!slots.draining) planLook(deps, slots, dueInMs, () => void poll(deps, slots, lease));
 }
 
 /** 0: now; Infinity: nothing will be by time alone. */

@@ -18,6 +18,9 @@ import { type Neighbours, openNeighbours } from "./neighbours.ts";
 /** Pause between two looks for lapsed leases at least. */
 const LOOK_MS_MIN = 100;
 
+/** Pause after one that failed; P9 leaves two seconds. */
+const LOOK_AGAIN_MS = 500;
+
 /** A registered worker. */
 export type Lease = {
   /** This worker's id; changes when it was declared dead and registered anew. */
@@ -53,7 +56,7 @@ type State = {
   neighbours: Neighbours | null;
 };
 
-/** Register a worker and keep its lease; takes over from dead ones at once and at every renewal. */
+/** Register a worker and keep its lease; takes over from dead ones at once, and when a lease has lapsed. */
 export async function openLease(deps: Omit<Deps, "worker">, events: LeaseEvents): Promise<Lease> {
   const { host, settings } = deps;
   const startedMs = host.monotonicMs();
@@ -115,8 +118,8 @@ async function renew(deps: Omit<Deps, "worker">, state: State, events: LeaseEven
     for (const waiter of state.waiters.splice(0)) waiter();
     if (!lapsed) void events.renewed();
     state.neighbours?.meet(renewal.newestWorkerId);
-    if (renewal.othersLapseInMs === 0) await takeOver(deps, state, events);
-    else planLook(deps, state, events, renewal.othersLapseInMs ?? Infinity);
+    // Who said that this worker is dead may have freed nothing yet.
+    planLook(deps, state, events, renewal.alive ? (renewal.othersLapseInMs ?? Infinity) : 0);
   } catch (error) {
     deps.log?.({ level: "warn", message: `the lease could not be renewed: ${String(error)}` });
   } finally {
@@ -165,13 +168,14 @@ function tellQuarantined(deps: Omit<Deps, "worker">, run: Run): void {
   deps.log?.({ level: "error", message, run: `${run.namespace}/${run.name} ${run.id}` });
 }
 
-/** Renewals look anyway; a lease that lapses before the next one has a look of its own (P9). */
+/** A look when the next lease lapses (P9), as far as is known; each renewal knows it anew. Infinity: there is nobody. */
 function planLook(deps: Omit<Deps, "worker">, state: State, events: LeaseEvents, lapsesInMs: number): void {
   state.cancelLook();
-  if (state.stopped || lapsesInMs > deps.settings.leaseMs / 3) return;
+  if (state.stopped || lapsesInMs === Infinity) return;
   state.cancelLook = deps.host.timer(Math.max(LOOK_MS_MIN, lapsesInMs + 1), () => {
     takeOver(deps, state, events).catch((error: unknown) => {
       deps.log?.({ level: "warn", message: `dead workers could not be looked for: ${String(error)}` });
+      planLook(deps, state, events, LOOK_AGAIN_MS);
     });
   });
 }

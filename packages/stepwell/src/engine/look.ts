@@ -10,24 +10,21 @@ export function pollMs({ settings, store }: Pick<Deps, "settings" | "store">): n
   return settings.pollMs ?? store.pollMs();
 }
 
-/** Look in `inMs`, instead of whenever it was planned before. */
+/** Look in `inMs` at the latest: what is planned for an earlier moment stays. Infinity: not by time alone. */
 export function planLook(deps: Deps, slots: Slots, inMs: number, look: () => void): void {
-  const lookInMs = Math.min(inMs, Math.max(0, slots.parkedDueAtMs - deps.host.monotonicMs()), pollMs(deps));
-  slots.cancelPoll();
-  slots.pollAtMs = deps.host.monotonicMs() + lookInMs;
-  slots.cancelPoll = deps.host.timer(lookInMs, look);
+  const lookInMs = Math.min(inMs, pollMs(deps));
+  const lookAtMs = deps.host.monotonicMs() + lookInMs;
+  if (lookAtMs >= slots.lookAtMs) return;
+  forgetLook(slots);
+  slots.lookAtMs = lookAtMs;
+  slots.cancelLook = deps.host.timer(lookInMs, () => {
+    slots.lookAtMs = Infinity;
+    look();
+  });
 }
 
-/** Nothing is planned: a look is under way. */
-export function beginLook(slots: Slots): void {
-  slots.cancelPoll();
-  slots.pollAtMs = Infinity;
-  slots.parkedDueAtMs = Infinity;
-}
-
-/** A run was parked here that is due in `dueInMs`: look then at the latest. Infinity: not by time alone. */
-export function lookForParked(deps: Deps, slots: Slots, dueInMs: number): void {
-  const dueAtMs = deps.host.monotonicMs() + dueInMs;
-  slots.parkedDueAtMs = Math.min(slots.parkedDueAtMs, dueAtMs);
-  if (dueAtMs < slots.pollAtMs) planLook(deps, slots, dueInMs, () => deps.worker.nudge());
+/** Withdraw what is planned: a look is under way, or there will be none. */
+export function forgetLook(slots: Slots): void {
+  slots.cancelLook();
+  slots.lookAtMs = Infinity;
 }

@@ -3,7 +3,7 @@
  * of the runs executed here are read: requests of other processes reach a run this way.
  */
 import type { Change } from "../store/store.ts";
-import { earliestInMs, nudgeWorker } from "./claim.ts";
+import { claimIn, earliestInMs } from "./claim.ts";
 import type { Deps } from "./deps.ts";
 import { readInbox } from "./inbox.ts";
 import type { Lease } from "./lease.ts";
@@ -17,10 +17,12 @@ export function openNotice(deps: Deps, slots: Slots, lease: Lease): (change: Cha
     while (wanted.due || wanted.inbox) await lookAround(deps, slots, lease, takeAll(wanted));
     looking = null;
   };
-  return (change) => {
+  return async (change) => {
+    // A look for nothing would be over before it is kept in `looking`, and stay there for ever.
+    if (!change.due && !change.inbox) return;
     wanted.due ||= change.due;
     wanted.inbox ||= change.inbox;
-    return (looking ??= look());
+    await (looking ??= look());
   };
 }
 
@@ -35,7 +37,7 @@ function takeAll(wanted: Wanted): Wanted {
 
 async function lookAround(deps: Deps, slots: Slots, lease: Lease, { due, inbox }: Wanted): Promise<void> {
   try {
-    if (due && (await isSomethingDue(deps, slots))) nudgeWorker(deps, slots, lease);
+    if (due) await lookForDue(deps, slots, lease);
     if (inbox && slots.executing.size > 0) await readInboxes(deps, slots, lease);
   } catch (error) {
     deps.log?.({ level: "warn", message: `what others have stored could not be read: ${String(error)}` });
@@ -43,14 +45,11 @@ async function lookAround(deps: Deps, slots: Slots, lease: Lease, { due, inbox }
 }
 
 /** A claim is a transaction, and holds up those who start runs here: not without need. */
-async function isSomethingDue(deps: Deps, slots: Slots): Promise<boolean> {
-  if (slots.draining) return false;
-  if (freeSlots(slots) <= 0) {
-    // Whoever frees a slot claims then.
-    slots.nudged = true;
-    return false;
-  }
-  return earliestInMs(await deps.registry.nextDue()) === 0;
+async function lookForDue(deps: Deps, slots: Slots, lease: Lease): Promise<void> {
+  if (slots.draining) return;
+  if (freeSlots(slots) > 0) return claimIn(deps, slots, lease, earliestInMs(await deps.registry.nextDue()));
+  // Whoever frees a slot claims then.
+  slots.nudged = true;
 }
 
 async function readInboxes(deps: Deps, slots: Slots, lease: Lease): Promise<void> {

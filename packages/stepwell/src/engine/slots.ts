@@ -27,11 +27,9 @@ export type Slots = {
   draining: boolean;
   /** Runs whose memory is being read, and whether something was posted to them meanwhile. */
   readonly loading: Map<number, { posted: boolean }>;
-  /** When the earliest run that was parked here since the last claim is due, by the monotonic clock. */
-  parkedDueAtMs: number;
-  /** When the next claim is planned, by the monotonic clock; Infinity: one is under way, or none is. */
-  pollAtMs: number;
-  cancelPoll: () => void;
+  /** When the next look for due runs is planned, by the monotonic clock; Infinity: none is, see look.ts. */
+  lookAtMs: number;
+  cancelLook: () => void;
   /** True while the next look at running steps is planned, see beat.ts. */
   watching: boolean;
   cancelWatch: () => void;
@@ -55,9 +53,8 @@ export function newSlots(concurrency: number): Slots {
     nudged: false,
     draining: false,
     loading: new Map(),
-    parkedDueAtMs: Infinity,
-    pollAtMs: Infinity,
-    cancelPoll: () => {},
+    lookAtMs: Infinity,
+    cancelLook: () => {},
     watching: false,
     cancelWatch: () => {},
     onEmpty: null,

@@ -14,6 +14,7 @@ import type { Deps, WorkerDoor } from "./deps.ts";
 import { loseExecution, scheduleIdleCheck } from "./execution.ts";
 import { readInbox, receiveItem } from "./inbox.ts";
 import { openLease, type Lease } from "./lease.ts";
+import { forgetLook } from "./look.ts";
 import { openNotice } from "./notice.ts";
 import { leaseLost } from "./record.ts";
 import { vacate } from "./probation.ts";
@@ -80,7 +81,7 @@ export async function openWorker(deps: Deps): Promise<Worker> {
       lease.stop();
       unwatch();
       unscan();
-      slots.cancelPoll();
+      forgetLook(slots);
       slots.cancelWatch();
       await leaveRegistry(deps, lease.workerId());
     },
@@ -131,7 +132,7 @@ function receive(
 /** Running steps may end within the grace time, no new one begins; then every run parks or is released. */
 async function drain(deps: Deps, slots: Slots, graceMs: number): Promise<void> {
   slots.draining = true;
-  slots.cancelPoll();
+  forgetLook(slots);
   for (const exec of slots.executing.values()) {
     exec.draining = true;
     scheduleIdleCheck(deps.host, exec);

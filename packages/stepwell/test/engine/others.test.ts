@@ -7,6 +7,13 @@ import { openWorld } from "./harness.ts";
 
 const quick = workflow("t/quick", { version: "1.0.0" }, async (ctx) => ctx.step("one", () => 1));
 
+/** Sleeps, and tells when it woke up. */
+const nap = (nowMs: () => number) =>
+  workflow("t/nap", { version: "1.0.0" }, async (ctx) => {
+    await ctx.sleep("nap", "10s");
+    return nowMs();
+  });
+
 const GO = signal<string>("go");
 
 /** Held claimed by a running step until its signal has come. */
@@ -19,12 +26,20 @@ const hot = workflow("t/hot", { version: "1.0.0" }, async (ctx) => {
   return answer.value;
 });
 
+const NOTHING: Change = { due: false, inbox: false, ended: false, workers: false };
+
 /** A store whose watchers are told by the test, and which counts the reading of the registry. */
 function openWatched() {
   const listeners = new Set<(change: Change) => void>();
   const counted = { listWorkers: 0, claims: 0, heldRuns: 0 };
+  let held: Promise<void> | null = null;
   const wrap = (store: Store): Store => ({
     ...store,
+    nextDue: async (...args) => {
+      const answer = await store.nextDue(...args);
+      await held;
+      return answer;
+    },
     watch: (onChange) => {
       listeners.add(onChange);
       return () => void listeners.delete(onChange);
@@ -42,10 +57,16 @@ function openWatched() {
       return store.listHeldRuns(workerId);
     },
   });
-  const change = (): void => {
-    for (const listener of listeners) listener({ due: true, inbox: true, ended: true, workers: true });
+  const change = (kinds: Partial<Change> = { due: true, inbox: true, ended: true, workers: true }): void => {
+    for (const listener of listeners) listener({ ...NOTHING, ...kinds });
   };
-  return { wrap, change, listeners, counted };
+  /** Keeps the answers to looks that begin before `others` is called, until `release` is. */
+  const holdLooks = () => {
+    let release = (): void => {};
+    held = new Promise((resolve) => (release = resolve));
+    return { release, others: () => void (held = null) };
+  };
+  return { wrap, change, listeners, counted, holdLooks };
 }
 
 describe("a change that others made", () => {
@@ -58,6 +79,18 @@ describe("a change that others made", () => {
     await world.settle();
     expect((await run.status()).state).toBe("pending");
     change();
+    await world.until(async () => (await run.status()).state === "completed", "the claim");
+    await worker.engine.close();
+  });
+
+  it("S8: is noticed also after one that was none of the worker's business", async () => {
+    const world = await openWorld();
+    const { wrap, change } = openWatched();
+    const worker = await world.open({ workflows: [quick] }, wrap);
+    const web = await world.open({ workflows: [quick], work: false });
+    const run = await web.engine.start(quick, undefined, { id: "r" });
+    change({ ended: true });
+    change({ due: true });
     await world.until(async () => (await run.status()).state === "completed", "the claim");
     await worker.engine.close();
   });
@@ -119,6 +152,46 @@ describe("a change that others made", () => {
     expect((await run.status()).state).toBe("pending");
     await worker.engine.signal(hot, "r", GO, "go");
     await world.until(async () => (await run.status()).state === "completed", "the claim");
+    await worker.engine.close();
+  });
+
+  it("has a worker look when what others have parked is due, and not only at its poll", async () => {
+    const world = await openWorld();
+    const { wrap, change } = openWatched();
+    const options = { workflows: [nap(world.nowMs)], poll: "1h", lease: "1h" } as const;
+    const worker = await world.open(options, wrap);
+    const leaving = await world.open(options);
+    const startedMs = world.nowMs();
+    await leaving.engine.start(nap(world.nowMs), undefined, { id: "r" });
+    await world.settle();
+    await leaving.engine.close();
+    change({ due: true });
+    await world.advance(10_000);
+    expect((await (await worker.engine.get("t/nap", "r")).status()).output).toBe(startedMs + 10_000);
+    await worker.engine.close();
+  });
+
+  it("is not forgotten when a look that began before it ends after it", async () => {
+    const world = await openWorld();
+    const { wrap, change, holdLooks } = openWatched();
+    const options = { workflows: [nap(world.nowMs), quick], poll: "30s", lease: "1h" } as const;
+    const worker = await world.open(options, wrap);
+    await world.settle();
+    const { release, others } = holdLooks();
+    await world.advance(30_000);
+    others();
+    const leaving = await world.open(options);
+    const startedMs = world.nowMs();
+    await leaving.engine.start(nap(world.nowMs), undefined, { id: "r" });
+    await world.settle();
+    await leaving.engine.close();
+    const web = await world.open({ workflows: [quick], work: false });
+    const claimed = await web.engine.start(quick);
+    change({ due: true });
+    await world.until(async () => (await claimed.status()).state === "completed", "the claim");
+    release();
+    await world.advance(10_000);
+    expect((await (await worker.engine.get("t/nap", "r")).status()).output).toBe(startedMs + 10_000);
     await worker.engine.close();
   });
 
