@@ -4,7 +4,7 @@ import { workflow } from "../../src/index.ts";
 import { openWorld } from "./harness.ts";
 
 const make = (version: string) => workflow("t/served", { version }, (ctx) => ctx.step("a", () => version));
-const other = workflow("t/other", { version: "3.1.0" }, () => null);
+const other = workflow("t/other", { version: "3.1.0" }, async () => null);
 
 it("lists who works, what each can execute, how busy it is, and who has not been heard of", async () => {
   const world = await openWorld();
