@@ -10,7 +10,7 @@ import type { InboxItem } from "../../model/inbox.ts";
 import { endingOperation } from "../delivery.ts";
 import { BEGAN_NOTE, beganNote } from "../events.ts";
 import { refusalOfBeat } from "../refusals.ts";
-import type { RunRow, StandingRow } from "../rows.ts";
+import type { AttemptRow, RunRow, StandingRow } from "../rows.ts";
 import type { Write, WriteResult } from "../store.ts";
 import { type Batch, insertedResult, itemKey, type Of, STALE, type Told, turnedResult } from "./answers.ts";
 import type { Row } from "./query.ts";
@@ -43,12 +43,11 @@ type Found = {
   readonly addressees: ReadonlyMap<number, { readonly id: number; readonly state: RunState }>;
 };
 
-type AttemptFound = {
-  readonly state: string;
-  readonly seq: number;
-  readonly began_at_ms: number | null;
-  readonly kind: "step";
-};
+type StepFound = { readonly run_id: number; readonly generation: number; readonly key: string };
+type NoteFound = { readonly run_id: number; readonly seq: number };
+type AttemptFound = Pick<AttemptRow, "key" | "kind" | "state" | "attempt" | "seq" | "began_at_ms"> &
+  Pick<StepFound, "run_id" | "generation">;
+type AddresseeFound = { readonly place: number; readonly id: number; readonly state: RunState };
 
 type DeliveredRow = {
   readonly run_id: number;
@@ -77,21 +76,21 @@ export async function explain(batch: Batch, open: readonly number[], told: Told)
 
 async function look(session: Session, writes: readonly Write[], told: Told): Promise<Found> {
   const owners = writes.flatMap((write) => ("owner" in write && write.owner !== null ? [write.owner.rowId] : []));
-  const standings = await lookFor(owners, () =>
+  const standings = await lookFor<StandingRow & { readonly id: number }>(owners, () =>
     ask(session, "flush", "listStandings", { rowIds: [...new Set(owners)] }),
   );
   const steps = writes.filter((write) => write.kind === "checkpoint");
   const stepKeys = { rowIds: steps.map((one) => one.owner.rowId), keys: steps.map((one) => one.checkpoint.key) };
-  const savedSteps = await lookFor(steps, () => ask(session, "flush", "listSavedSteps", stepKeys));
+  const savedSteps = await lookFor<StepFound>(steps, () => ask(session, "flush", "listSavedSteps", stepKeys));
   const notes = writes.filter((write) => write.kind === "note");
   const noteKeys = { rowIds: notes.map((one) => one.owner.rowId), seqs: notes.map((one) => one.seq) };
-  const savedNotes = await lookFor(notes, () => ask(session, "flush", "listSavedNotes", noteKeys));
+  const savedNotes = await lookFor<NoteFound>(notes, () => ask(session, "flush", "listSavedNotes", noteKeys));
   const addressees = await lookForAddressees(session, writes);
   return {
     told,
-    standings: new Map(standings.map((row) => [Number(row["id"]), row as unknown as StandingRow])),
-    steps: new Set(savedSteps.map((row) => `${row["run_id"]} ${row["generation"]} ${row["key"]}`)),
-    notes: new Set(savedNotes.map((row) => `${row["run_id"]} ${row["seq"]}`)),
+    standings: new Map(standings.map((row) => [row.id, row])),
+    steps: new Set(savedSteps.map((row) => `${row.run_id} ${row.generation} ${row.key}`)),
+    notes: new Set(savedNotes.map((row) => `${row.run_id} ${row.seq}`)),
     attempts: await lookForAttempts(session, writes),
     runs: await lookForRuns(session, writes),
     addressees,
@@ -99,14 +98,19 @@ async function look(session: Session, writes: readonly Write[], told: Told): Pro
   };
 }
 
-async function lookFor(wanted: readonly unknown[], query: () => Promise<readonly Row[]>): Promise<readonly Row[]> {
-  return wanted.length === 0 ? [] : query();
+/** `Found`: the columns that the query answers with. */
+async function lookFor<Found>(
+  wanted: readonly unknown[],
+  query: () => Promise<readonly Row[]>,
+): Promise<readonly Found[]> {
+  return wanted.length === 0 ? [] : ((await query()) as unknown as readonly Found[]);
 }
 
 async function lookForAttempts(session: Session, writes: readonly Write[]): Promise<Found["attempts"]> {
   const wanted = writes.flatMap((write) => {
-    if (write.kind === "attempt")
+    if (write.kind === "attempt") {
       return [{ rowId: write.owner.rowId, key: write.attempt.key, at: write.attempt.attempt }];
+    }
     return write.kind === "beat" ? [{ rowId: write.owner.rowId, key: write.key, at: write.attempt }] : [];
   });
   const keys = {
@@ -114,13 +118,8 @@ async function lookForAttempts(session: Session, writes: readonly Write[]): Prom
     keys: wanted.map((one) => one.key),
     attempts: wanted.map((one) => one.at),
   };
-  const rows = await lookFor(wanted, () => ask(session, "flush", "listSavedAttempts", keys));
-  return new Map(
-    rows.map((row) => [
-      `${row["run_id"]} ${row["generation"]} ${row["attempt"]} ${row["key"]}`,
-      row as unknown as AttemptFound,
-    ]),
-  );
+  const rows = await lookFor<AttemptFound>(wanted, () => ask(session, "flush", "listSavedAttempts", keys));
+  return new Map(rows.map((row) => [`${row.run_id} ${row.generation} ${row.attempt} ${row.key}`, row]));
 }
 
 async function lookForRuns(session: Session, writes: readonly Write[]): Promise<Found["runs"]> {
@@ -129,10 +128,10 @@ async function lookForRuns(session: Session, writes: readonly Write[]): Promise<
     workflowIds: wanted.map((run) => workflowIdOf(session, run.versionId)),
     publicIds: wanted.map((run) => run.id),
   };
-  const rows = await lookFor(wanted, () => ask(session, "flush", "listRunsByPublicId", keys));
-  return new Map(
-    rows.map((row) => [`${row["workflow_id"]} ${row["public_id"]}`, runOf(session, row as unknown as RunRow)]),
+  const rows = await lookFor<RunRow & { readonly workflow_id: number }>(wanted, () =>
+    ask(session, "flush", "listRunsByPublicId", keys),
   );
+  return new Map(rows.map((row) => [`${row.workflow_id} ${row.public_id}`, runOf(session, row)]));
 }
 
 async function lookForAddressees(session: Session, writes: readonly Write[]): Promise<Found["addressees"]> {
@@ -142,13 +141,8 @@ async function lookForAddressees(session: Session, writes: readonly Write[]): Pr
     workflows: places.map(({ to }) => to.name),
     publicIds: places.map(({ to }) => to.id),
   };
-  const rows = await lookFor(places, () => ask(session, "flush", "listAddressees", keys));
-  return new Map(
-    rows.map((row) => [
-      places[Number(row["place"]) - 1]!.place,
-      { id: Number(row["id"]), state: row["state"] as RunState },
-    ]),
-  );
+  const rows = await lookFor<AddresseeFound>(places, () => ask(session, "flush", "listAddressees", keys));
+  return new Map(rows.map(({ place, id, state }) => [places[place - 1]!.place, { id, state }]));
 }
 
 async function lookForItems(
@@ -168,7 +162,7 @@ async function lookForItems(
     operations: wanted.map(({ operation }) => operation),
     nowMs: atMs,
   };
-  const rows = (await lookFor(wanted, () => ask(session, "flush", "listDelivered", keys))) as unknown as DeliveredRow[];
+  const rows = await lookFor<DeliveredRow>(wanted, () => ask(session, "flush", "listDelivered", keys));
   return new Map(rows.map((row) => [itemKey(row.run_id, row.operation_id), row]));
 }
 

@@ -44,7 +44,7 @@ export function quote(name: string): string {
 }
 
 /** The statements of the .sql files. */
-export type QueryName = keyof typeof QUERIES & string;
+export type QueryName = keyof typeof QUERIES;
 
 const numbered = new Map<QueryName, Statement>();
 
@@ -69,15 +69,17 @@ export function toConfig({ name, text, binds }: Statement, values: Values, prepa
 /** The driver's own way with arrays takes three times as long (measured with 512 texts of 200 bytes). */
 function toParameter(value: unknown): unknown {
   if (!Array.isArray(value)) return value;
+  const elements = value as readonly (string | number | boolean | null)[];
   let text = "{";
-  for (let index = 0; index < value.length; index += 1) text += (index === 0 ? "" : ",") + toElement(value[index]);
+  for (let index = 0; index < elements.length; index += 1) {
+    text += (index === 0 ? "" : ",") + toElement(elements[index]!);
+  }
   return `${text}}`;
 }
 
 const SPECIAL = /["\\]/g;
 
-function toElement(element: unknown): string {
-  if (element === null || element === undefined) return "NULL";
-  if (typeof element === "string") return `"${element.replace(SPECIAL, "\\$&")}"`;
-  return String(element);
+function toElement(element: string | number | boolean | null): string {
+  if (element === null) return "NULL";
+  return typeof element === "string" ? `"${element.replace(SPECIAL, "\\$&")}"` : `${element}`;
 }
