@@ -24,6 +24,12 @@ export const DEEP_PARTS: readonly DeepPart[] = [
   { name: "soak", script: "scripts/deep/soak.ts", full: "--minutes 30", quick: "--minutes 1" },
   { name: "repeat", script: "scripts/deep/repeat.ts", full: "--times 20", quick: "--times 1" },
   { name: "kills", script: "scripts/deep/kills.ts", full: "--kills 500", quick: "--kills 20" },
+  {
+    name: "differential",
+    script: "scripts/deep/differential.ts",
+    full: "--operations 1000000",
+    quick: "--operations 20000",
+  },
   { name: "simulation", script: "scripts/deep/seeds.ts", full: "--seeds 20000", quick: "--seeds 200 --hours 1" },
   { name: "planted-bugs", script: "planted-bugs", full: "--unaided --seeds 10000", quick: "--seeds 40" },
   { name: "storage-faults", script: "scripts/deep/storage-faults.ts", full: "", quick: "--quick" },

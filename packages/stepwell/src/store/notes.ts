@@ -41,14 +41,17 @@ export function quarantineNote(error: string): Note {
 }
 
 /**
- * Why a run is set aside, as a stored Failure. What it was failing with, while it compensated, stays as the cause.
+ * Why a run is set aside, as a stored Failure. What it was failing with, while it compensated, stays as the cause. Its
+ * stack is its header alone: where the store was when it noticed explains nothing.
  *
  * @param run as the last worker that died held it
  */
 export function quarantineError(run: { readonly crashes: number; readonly error: string | null }): string {
   const what = `${run.crashes + 1} workers in a row died while they executed it, the last one while it ran alone.`;
-  const failure = { ...toFailure(new StepwellError("RUN_QUARANTINED", what)), retryable: false };
-  return failureText(run.error === null ? failure : { ...failure, cause: parseFailure(run.error) });
+  const failure = toFailure(new StepwellError("RUN_QUARANTINED", what));
+  const stack = `${failure.name}: ${failure.message}`;
+  const cause = run.error === null ? {} : { cause: parseFailure(run.error) };
+  return failureText({ ...failure, retryable: false, stack, ...cause });
 }
 
 /** `error` is JSON already. */

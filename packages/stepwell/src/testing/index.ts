@@ -1,7 +1,8 @@
 /**
  * stepwell/testing: for those who test workflows, and for those who write a store of
  * their own. The former get a real engine with virtual time, crashes on demand, fakes and
- * assertions, for any test runner; the latter the suite that every store must pass.
+ * assertions, for any test runner; the latter the suite that every store must pass, and a
+ * model to compare it with.
  */
 export { openTestEngine } from "./kit/test-engine.ts";
 export type { NextProcess, TestEngine, TestEngineOptions, TestRunOptions } from "./kit/test-engine.ts";
@@ -20,4 +21,10 @@ export { timelineOf } from "./kit/timeline.ts";
 
 export type { Kit } from "./conformance/scene.ts";
 export { testStore } from "./conformance/store.ts";
+export { compareStores } from "./differential/differential.ts";
+export type { Comparison, ComparisonOptions, Divergence } from "./differential/differential.ts";
+export type { Tally } from "./differential/tally.ts";
+export type { Contender } from "./differential/world.ts";
+export { openModelStore } from "./model-store/model-store.ts";
+export type { ModelStoreOptions } from "./model-store/model-store.ts";
 export type * from "../store/store.ts";

@@ -3,8 +3,9 @@
  *
  * Plain is a step that completed at its first attempt, has no compensation and used up no
  * inbox item. Groups are saved ahead of the other writes of a flush; that changes nothing,
- * since a checkpoint depends on nothing but its owner, which only a transition takes away:
- * a step of a run that has one earlier in the flush is left in its place.
+ * since a checkpoint depends on nothing but its owner, which only a transition takes away,
+ * and on what was saved under its key before: a step of a run that has a transition, or a
+ * checkpoint which is not plain, earlier in the flush is left in its place.
  *
  * A group of which one row was held back is tried again row by row: those that were saved
  * answer so (see batch.ts), and the others say why they were not.
@@ -21,13 +22,17 @@ const GROUP = 8;
 export function savePlainSteps(batch: Batch, writes: readonly Write[]): (WriteResult | undefined)[] {
   const results: (WriteResult | undefined)[] = Array.from({ length: writes.length });
   if (writes.length < GROUP) return results;
-  const turned = new Set<number>();
+  const inOrder = new Set<number>();
   let workerId: number | null = null;
   let group: number[] = [];
   for (let index = 0; index < writes.length; index += 1) {
     const write = writes[index]!;
-    if (write.kind === "transition") turned.add(write.owner.rowId);
-    if (!isPlain(write) || (turned.size > 0 && turned.has(write.owner.rowId))) continue;
+    if (write.kind !== "checkpoint" && write.kind !== "transition") continue;
+    if (write.kind === "transition" || !isPlain(write)) {
+      inOrder.add(write.owner.rowId);
+      continue;
+    }
+    if (inOrder.size > 0 && inOrder.has(write.owner.rowId)) continue;
     workerId ??= write.owner.workerId;
     if (write.owner.workerId !== workerId) continue;
     group.push(index);
@@ -38,9 +43,9 @@ export function savePlainSteps(batch: Batch, writes: readonly Write[]): (WriteRe
   return results;
 }
 
-function isPlain(write: Write): write is CheckpointWrite {
-  if (write.kind !== "checkpoint" || write.consumes !== null || write.clearsCrashes) return false;
-  const { kind, outcome, attempt, compensable } = write.checkpoint;
+function isPlain({ checkpoint, consumes, clearsCrashes }: CheckpointWrite): boolean {
+  if (consumes !== null || clearsCrashes) return false;
+  const { kind, outcome, attempt, compensable } = checkpoint;
   return kind === "step" && outcome === "completed" && attempt === 1 && !compensable;
 }
 

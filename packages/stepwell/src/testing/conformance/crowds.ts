@@ -68,6 +68,20 @@ export const crowds: Chapter = ({ expect }, play) => {
     expect((await readRun(scene, "r0")).state).toBe("completed");
   });
 
+  play("P2: of two checkpoints of one key in one flush the first stays, in a crowd as alone", async (scene) => {
+    const owners = await insertCrowd(scene);
+    const firsts = owners.slice(0, 3).map((owner) => checkpointOf(owner, { key: "one", outcome: "handled" }));
+    const seconds = owners.map((owner) => checkpointOf(owner, { key: "one", seq: 3 }));
+    const results = await scene.store.flush([...firsts, ...seconds], NOW);
+    expect(kindsOf(results)).toEqual([...firsts, ...seconds].map(() => "stored"));
+    for (const [index, owner] of owners.entries()) {
+      const { checkpoints } = await scene.store.loadMemory(owner.rowId);
+      expect(checkpoints.map(({ outcome, seq }) => [outcome, seq])).toEqual([
+        index < firsts.length ? ["handled", 2] : ["completed", 3],
+      ]);
+    }
+  });
+
   play("a crowd keeps every field of every checkpoint", async (scene) => {
     const owners = await insertCrowd(scene);
     const told = owners.map((_, index) => ({

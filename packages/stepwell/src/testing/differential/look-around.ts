@@ -1,0 +1,41 @@
+/**
+ * Looking around: everything that the port shows, as operations that change nothing.
+ */
+import type { RunRef } from "../../store/store.ts";
+import { type Look, runName } from "./operation.ts";
+
+/** What there may be to see, and when it is looked at. */
+export type Known = {
+  readonly nowMs: number;
+  readonly refs: readonly RunRef[];
+  /** Their names. */
+  readonly workers: readonly string[];
+};
+
+/** Attributes that runs may have, as filters spell them. */
+export const WANTED: readonly { readonly [name: string]: string }[] = [
+  { region: '"eu"' },
+  { size: "1", region: '"us"' },
+  { size: '"1"' },
+  { express: "true", région: '"é"' },
+  { region: '"nowhere"' },
+];
+
+/** In an order in which the sooner tells more. */
+export function lookAround({ nowMs, refs, workers }: Known): readonly Look[] {
+  const rowIds = refs.map(runName);
+  return [
+    { call: "listVersions" },
+    { call: "listWorkers", nowMs },
+    { call: "listRuns", filter: { limit: 1_000 } },
+    ...rowIds.flatMap((rowId) => [
+      { call: "loadMemory" as const, rowId },
+      { call: "listHistory" as const, rowId },
+      { call: "listActiveSteps" as const, rowId },
+    ]),
+    { call: "listEnded", rowIds },
+    { call: "listOldestDue", nowMs },
+    ...WANTED.map((attributes) => ({ call: "listRuns" as const, filter: { attributes, limit: 1_000 } })),
+    ...workers.map((workerId) => ({ call: "listHeldRuns" as const, workerId })),
+  ];
+}

@@ -1,0 +1,83 @@
+/**
+ * The model store: the port as an executable specification.
+ *
+ * Everything lies in plain maps and arrays, and every function of the port is the few lines
+ * that say what it means. It is slow, keeps nothing and has no others to tell of. Other
+ * stores are compared with it, answer by answer; see testing/differential/.
+ */
+import { StepwellError } from "../../model/errors.ts";
+import type { NowMs, Store } from "../../store/store.ts";
+import { listActiveSteps } from "./attempt.ts";
+import { claimRuns, listOldestDue, nextDue, resumePaused } from "./claim.ts";
+import { flush } from "./flush.ts";
+import { listHistory } from "./history.ts";
+import { listInbox } from "./inbox.ts";
+import { listRuns } from "./list.ts";
+import { ensureVersion, listEnded, loadMemory } from "./run.ts";
+import {
+  buryWorker,
+  listHeldRuns,
+  listWorkers,
+  registerWorker,
+  releaseRuns,
+  renewWorker,
+  retireWorker,
+} from "./worker.ts";
+import { emptyWorld, findBook } from "./world.ts";
+
+/** How a model store is opened. */
+export type ModelStoreOptions = {
+  /** Epoch milliseconds, for calls whose `nowMs` is null; without it such a call throws OPTION_INVALID. */
+  readonly clock?: () => number;
+};
+
+/**
+ * The port as an executable specification: what a store of your own is compared with, see compareStores. Empty, in
+ * memory, and for one process.
+ */
+export function openModelStore({ clock }: ModelStoreOptions = {}): Store {
+  const world = emptyWorld();
+  let closed = false;
+  const now = (nowMs: NowMs): number => resolveNow(nowMs ?? clock?.());
+  /** Whole before the next begins, and its errors are rejections, as in any store. */
+  const call = async <T>(work: () => T): Promise<T> => {
+    if (closed) throw new StepwellError("ENGINE_CLOSED", "the model store has been closed");
+    return work();
+  };
+  return {
+    kind: "model",
+    warnings: [],
+    pollMs: () => 1_000,
+    ensureVersion: (identity) => call(() => ensureVersion(world, identity)),
+    listVersions: () => call(() => [...world.versions]),
+    flush: (writes, nowMs) => call(() => flush(world, writes, now(nowMs))),
+    claimRuns: (by) => call(() => claimRuns(world, { ...by, nowMs: now(by.nowMs) })),
+    resumePaused: (versionIds, nowMs) => call(() => resumePaused(world, versionIds, now(nowMs))),
+    nextDue: (versionIds, nowMs) => call(() => nextDue(world, versionIds, now(nowMs))),
+    listOldestDue: (nowMs) => call(() => listOldestDue(world, now(nowMs))),
+    listHeldRuns: (workerId) => call(() => listHeldRuns(world, workerId)),
+    loadMemory: (rowId) => call(() => loadMemory(world, rowId)),
+    listInbox: (rowId, afterSeq) => call(() => listInbox(world, rowId, afterSeq)),
+    listEnded: (rowIds) => call(() => listEnded(world, rowIds)),
+    findRun: (ref) => call(() => findBook(world, ref)?.run ?? null),
+    listRuns: (filter) => call(() => listRuns(world, filter)),
+    listHistory: (rowId) => call(() => listHistory(world, rowId)),
+    listActiveSteps: (rowId) => call(() => listActiveSteps(world, rowId)),
+    registerWorker: (process, offer, nowMs) => call(() => registerWorker(world, process, offer, now(nowMs))),
+    renewWorker: (workerId, standing, nowMs) => call(() => renewWorker(world, workerId, standing, now(nowMs))),
+    listWorkers: (nowMs) => call(() => listWorkers(world, now(nowMs))),
+    buryWorker: (workerId, gone, nowMs) => call(() => buryWorker(world, workerId, gone, now(nowMs))),
+    releaseRuns: (workerId, how, nowMs) => call(() => releaseRuns(world, workerId, how, now(nowMs))),
+    retireWorker: (workerId) => call(() => retireWorker(world, workerId)),
+    watch: () => () => {},
+    close: async () => {
+      closed = true;
+    },
+  };
+}
+
+/** S3: whole milliseconds. */
+function resolveNow(nowMs: number | undefined): number {
+  if (nowMs !== undefined && Number.isFinite(nowMs)) return Math.floor(nowMs);
+  throw new StepwellError("OPTION_INVALID", "a model store needs the time: pass nowMs, or open it with a `clock`");
+}
