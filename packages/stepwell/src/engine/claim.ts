@@ -8,6 +8,7 @@ import type { Deps } from "./deps.ts";
 import type { Lease } from "./lease.ts";
 import { forgetLook, planLook, pollMs } from "./look.ts";
 import { isSuspectsTurn, noteSuspects, occupy, roomInMs, tendRoom } from "./probation.ts";
+import { pollMsOf } from "./settings.ts";
 import { freeSlots, isClear, type Slots } from "./slots.ts";
 
 /** Runs taken by one claim at most. */
@@ -85,7 +86,7 @@ async function claimOnce(deps: Deps, slots: Slots, lease: Lease): Promise<number
 /** While nothing can be taken anyway, only suspects are looked for, and no more often than by polling. */
 function isLookWorthIt(deps: Deps, { room }: Slots, limit: number): boolean {
   if (room.occupant !== null) return false;
-  return limit > 0 || deps.host.monotonicMs() - room.lookedAtMs >= pollMs(deps) / 2;
+  return limit > 0 || deps.host.monotonicMs() - room.lookedAtMs >= pollMsOf(deps.settings, deps.store) / 2;
 }
 
 async function claimOthers(

@@ -7,8 +7,7 @@
 import { StepwellError } from "../model/errors.ts";
 import type { EndedRun, Store } from "../store/store.ts";
 import type { Host } from "./host.ts";
-import { pollMs } from "./look.ts";
-import type { Settings } from "./settings.ts";
+import { pollMsOf, type Settings } from "./settings.ts";
 import type { Watchers } from "./watch.ts";
 
 /** See the header. */
@@ -53,7 +52,7 @@ export function openElsewhere(
   { host, store, watchers, settings }: Pick<State, "host" | "store" | "watchers"> & { readonly settings: Settings },
   works: () => boolean,
 ): Elsewhere {
-  const pollMsMax = (): number => pollMs({ settings, store });
+  const pollMsMax = (): number => pollMsOf(settings, store);
   const state: State = {
     host,
     store,

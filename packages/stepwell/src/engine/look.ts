@@ -3,16 +3,12 @@
  * one that it has just parked itself, and never longer than the poll.
  */
 import type { Deps } from "./deps.ts";
+import { pollMsOf } from "./settings.ts";
 import type { Slots } from "./slots.ts";
-
-/** Longest pause between two looks: as told, or as the store advises just now. */
-export function pollMs({ settings, store }: Pick<Deps, "settings" | "store">): number {
-  return settings.pollMs ?? store.pollMs();
-}
 
 /** Look in `inMs` at the latest: what is planned for an earlier moment stays. Infinity: not by time alone. */
 export function planLook(deps: Deps, slots: Slots, inMs: number, look: () => void): void {
-  const lookInMs = Math.min(inMs, pollMs(deps));
+  const lookInMs = Math.min(inMs, pollMsOf(deps.settings, deps.store));
   const lookAtMs = deps.host.monotonicMs() + lookInMs;
   if (lookAtMs >= slots.lookAtMs) return;
   forgetLook(slots);

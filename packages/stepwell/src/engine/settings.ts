@@ -6,6 +6,7 @@ import { type Duration, parseDuration } from "../model/duration.ts";
 import { StepwellError } from "../model/errors.ts";
 import { type Limits, LIMITS_DEFAULT } from "../model/json.ts";
 import { checkKeys } from "../model/options.ts";
+import type { Store } from "../store/store.ts";
 import type { Host } from "./host.ts";
 import { toStuckAfter } from "./stuck-after.ts";
 import type { Workflow } from "./workflow.ts";
@@ -126,6 +127,11 @@ export function toWork(before: Pick<Settings, "concurrency" | "workerName">, wor
     throw new StepwellError("OPTION_INVALID", `the name of a worker must be a text, got ${showValue(work.name)}.`);
   }
   return { concurrency: whole("concurrency", work.concurrency ?? before.concurrency, 1), workerName };
+}
+
+/** Longest pause between two looks for what others left: as told, or as the store advises just now. */
+export function pollMsOf({ pollMs }: Pick<Settings, "pollMs">, store: Pick<Store, "pollMs">): number {
+  return pollMs ?? store.pollMs();
 }
 
 /** Values nested deeper would exhaust the stack of the walk that copies them. */

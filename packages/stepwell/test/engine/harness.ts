@@ -1,7 +1,8 @@
 /**
- * Harness: a real engine on a real SQLite store in memory, with time in the test's hands.
- * No test sleeps: the clock moves when told, and `crash` stops a process as kill -9 would.
+ * Harness: a real engine on a real store, with time in the test's hands. No test sleeps: the clock moves when told, and
+ * `crash` stops a process as kill -9 would.
  *
+ * The store is SQLite in memory or, where STEPWELL_TEST_STORE says `postgres`, a PostgreSQL schema of the test's own.
  * The world is that of `stepwell/testing`. Here leases and polls are as in production.
  */
 import type { EngineOptions } from "../../src/engine/settings.ts";
@@ -9,6 +10,7 @@ import type { Store } from "../../src/store/store.ts";
 import { turn } from "../../src/testing/kit/activity.ts";
 import type { Process } from "../../src/testing/kit/process.ts";
 import { openWorld as openTestWorld } from "../../src/testing/kit/world.ts";
+import { openPostgres } from "./postgres.ts";
 import { openHost } from "../../src/engine/host.ts";
 
 export type { Process } from "../../src/testing/kit/process.ts";
@@ -27,7 +29,9 @@ export type World = {
 };
 
 export async function openWorld(): Promise<World> {
-  const world = await openTestWorld({ startMs: 1_000_000, random: () => 0.5, patienceMs: 0 });
+  const settings = { startMs: 1_000_000, random: () => 0.5, patienceMs: 0 };
+  const onPostgres = process.env["STEPWELL_TEST_STORE"] === "postgres";
+  const world = await openTestWorld(onPostgres ? { ...settings, openStore: openPostgres } : settings);
   const { clock } = world;
   const real = openHost();
   return {

@@ -2,51 +2,21 @@
  * Answers: what to say of each write of a round, by what its statement accepted. Where that was not all of a kind, a fresh
  * look finds out why (explain.ts).
  */
-import { toEnding } from "../../model/transition.ts";
-import { type Delivery, endingDelivery, endingOperation } from "../delivery.ts";
-import type { NowMs, Write, WriteResult } from "../store.ts";
+import type { Write, WriteResult } from "../store.ts";
 import { explain } from "./explain.ts";
 import { type Draft, isPlain, type PartName } from "./parts.ts";
 import type { Row } from "./query.ts";
 import type { Round } from "./rounds.ts";
-import type { Session } from "./session.ts";
-
-/** One flush under way. */
-export type Batch = {
-  readonly session: Session;
-  readonly writes: readonly Write[];
-  readonly nowMs: NowMs;
-  /** At the places of the writes; filled round by round. */
-  readonly results: WriteResult[];
-};
-
-/** A kind of write. */
-export type Of<Kind extends Write["kind"]> = Extract<Write, { kind: Kind }>;
-
-/** What is known about a round once its statement is back. */
-export type Told = {
-  readonly atMs: number;
-  readonly alive: ReadonlySet<number>;
-  readonly stored: WriteResult;
-  /** Items that were delivered, by run and operation, see itemKey. */
-  readonly items: ReadonlyMap<string, DeliveredItem>;
-  /** And by operation alone; null where two runs have one of that name. */
-  readonly byOperation: ReadonlyMap<string, DeliveredItem | null>;
-  readonly wakes: ReadonlySet<number>;
-  /** Inserted runs. */
-  readonly runs: readonly number[];
-};
-
-/** An item as its run's inbox numbered it. */
-export type DeliveredItem = {
-  readonly rowId: number;
-  readonly seq: number;
-  readonly claimable: boolean;
-  readonly actor: string;
-};
-
-/** The answer to a write whose owner does not hold the run. */
-export const STALE: WriteResult = { kind: "stale" };
+import {
+  type Batch,
+  type DeliveredItem,
+  insertedResult,
+  itemKey,
+  postedResult,
+  STALE,
+  type Told,
+  turnedResult,
+} from "./told.ts";
 
 /** Fill the results of a round. `row` is what its statement answered. */
 export async function answerRound(batch: Batch, round: Round, draft: Draft, row: Row): Promise<void> {
@@ -93,11 +63,6 @@ const PART_OF: { readonly [K in Exclude<Write["kind"], "checkpoint" | "post" | "
   attributes: "attributes",
 };
 
-/** Operations are unique within one run. */
-export function itemKey(rowId: number, operationId: string): string {
-  return `${rowId} ${operationId}`;
-}
-
 function readTold(row: Row): Told {
   const atMs = Number(row["now_ms"]);
   const items = new Map<string, DeliveredItem>();
@@ -123,11 +88,6 @@ function toNumbers(ids: unknown): readonly number[] {
   return Array.isArray(ids) ? ids.map(Number) : [];
 }
 
-/** The answer to a run that this round has inserted. */
-export function insertedResult({ atMs, alive }: Told, { claimFor }: Of<"insert_run">, rowId: number): WriteResult {
-  return { kind: "inserted", atMs, rowId, claimed: claimFor !== null && alive.has(claimFor) };
-}
-
 /** Null: only a fresh look can tell. */
 function answerAtOnce(told: Told, write: Write, whole: ReadonlySet<PartName>): WriteResult | null {
   switch (write.kind) {
@@ -150,19 +110,4 @@ function answerAtOnce(told: Told, write: Write, whole: ReadonlySet<PartName>): W
     case "attributes":
       return whole.has(PART_OF[write.kind]) ? told.stored : null;
   }
-}
-
-/** The answer to a transition that was applied. A parent that has ended, or is gone, needs no telling. */
-export function turnedResult(told: Told, { owner, parent, transition }: Of<"transition">): WriteResult {
-  const ending = parent?.awaited === true ? toEnding(transition) : null;
-  if (parent === null || ending === null) return told.stored;
-  const item = told.items.get(itemKey(parent.rowId, endingOperation(owner)));
-  return item === undefined ? told.stored : postedResult(told, item, endingDelivery({ owner, id: "", parent, ending }));
-}
-
-/** The answer to an item that this round has delivered. */
-export function postedResult({ atMs }: Told, item: DeliveredItem, sent: Omit<Delivery, "operationId">): WriteResult {
-  const { rowId, seq, claimable, actor } = item;
-  const { kind, name, payload } = sent;
-  return { kind: "posted", atMs, rowId, item: { seq, kind, name, payload, actor, atMs }, claimable };
 }

@@ -12,9 +12,9 @@ import { BEGAN_NOTE, beganNote } from "../events.ts";
 import { refusalOfBeat } from "../refusals.ts";
 import type { AttemptRow, RunRow, StandingRow } from "../rows.ts";
 import type { Write, WriteResult } from "../store.ts";
-import { type Batch, insertedResult, itemKey, type Of, STALE, type Told, turnedResult } from "./answers.ts";
 import type { Row } from "./query.ts";
 import { ask, type Session } from "./session.ts";
+import { type Batch, insertedResult, itemKey, type Of, STALE, type Told, turnedResult } from "./told.ts";
 import { runOf, workflowIdOf } from "./version.ts";
 
 /** Where a run stands after each transition; a park or a release may have been woken or not. */

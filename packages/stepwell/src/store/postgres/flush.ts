@@ -10,13 +10,14 @@
  */
 import { refusalOf } from "../refusals.ts";
 import type { Change, NowMs, Write, WriteResult } from "../store.ts";
-import { answerRound, type Batch } from "./answers.ts";
+import { answerRound } from "./answers.ts";
 import { isRowFault, isTransient, toStoreError, unknownOutcome } from "./faults.ts";
 import { tell } from "./listen.ts";
 import { composeFlush, type Draft, enterWrite } from "./parts.ts";
 import type { Row, Values } from "./query.ts";
 import { type Round, toRounds } from "./rounds.ts";
 import { send, type Session } from "./session.ts";
+import type { Batch } from "./told.ts";
 import { knowVersions, workflowIdOf } from "./version.ts";
 
 /** A deadlock, or an item that another connection is just delivering, is over when it is tried again. */

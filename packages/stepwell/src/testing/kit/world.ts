@@ -20,6 +20,8 @@ export type WorldOptions = {
   readonly patienceMs: number;
   readonly reach?: Machine["reach"];
   readonly stored?: Machine["stored"];
+  /** The store, empty, which goes by that clock; by default one in memory. */
+  readonly openStore?: (nowMs: () => number) => Promise<Store>;
 };
 
 /** See the header. */
@@ -41,7 +43,8 @@ export type World = {
 export async function openWorld(options: WorldOptions): Promise<World> {
   const real = openHost();
   const clock = openClock(options.startMs);
-  const store = await openSqliteStore(":memory:", { clock: clock.nowMs });
+  const openStore = options.openStore ?? ((nowMs) => openSqliteStore(":memory:", { clock: nowMs }));
+  const store = await openStore(clock.nowMs);
   const machine: Machine = {
     real,
     clock,

@@ -1,0 +1,36 @@
+/** PostgreSQL for the harness: a database of the test's own, whose time is the test's. */
+import { inject, onTestFinished } from "vitest";
+import { freshDatabase } from "../../../../scripts/postgres/database.ts";
+import { openPostgresStore } from "../../src/store/postgres/postgres.ts";
+import type { NowMs, Store } from "../../src/store/store.ts";
+
+/** An empty store; it and its database are gone when the test is over. */
+export async function openPostgres(nowMs: () => number): Promise<Store> {
+  const server = inject("postgres");
+  if (!("url" in server)) throw new Error(`there is no PostgreSQL to test on: ${server.missing}`);
+  const database = await freshDatabase(server.url);
+  const store = await openPostgresStore(database.url);
+  onTestFinished(async () => {
+    await store.close();
+    await database.drop();
+  });
+  return onClock(store, nowMs);
+}
+
+/** The store as if the server's clock were the test's. */
+function onClock(store: Store, testMs: () => number): Store {
+  const at = (nowMs: NowMs): number => nowMs ?? testMs();
+  return {
+    ...store,
+    flush: (writes, nowMs) => store.flush(writes, at(nowMs)),
+    claimRuns: (by) => store.claimRuns({ ...by, nowMs: at(by.nowMs) }),
+    resumePaused: (versionIds, nowMs) => store.resumePaused(versionIds, at(nowMs)),
+    nextDue: (versionIds, nowMs) => store.nextDue(versionIds, at(nowMs)),
+    listOldestDue: (nowMs) => store.listOldestDue(at(nowMs)),
+    registerWorker: (process, offer, nowMs) => store.registerWorker(process, offer, at(nowMs)),
+    renewWorker: (workerId, standing, nowMs) => store.renewWorker(workerId, standing, at(nowMs)),
+    listWorkers: (nowMs) => store.listWorkers(at(nowMs)),
+    buryWorker: (workerId, gone, nowMs) => store.buryWorker(workerId, gone, at(nowMs)),
+    releaseRuns: (workerId, how, nowMs) => store.releaseRuns(workerId, how, at(nowMs)),
+  };
+}
