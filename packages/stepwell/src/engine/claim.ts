@@ -6,7 +6,7 @@ import type { Claim, NextDue } from "../store/store.ts";
 import { beginRun } from "./begin.ts";
 import type { Deps } from "./deps.ts";
 import type { Lease } from "./lease.ts";
-import { forgetLook, planLook, pollMs } from "./look.ts";
+import { forgetLook, planLook } from "./look.ts";
 import { isSuspectsTurn, noteSuspects, occupy, roomInMs, tendRoom } from "./probation.ts";
 import { pollMsOf } from "./settings.ts";
 import { freeSlots, isClear, type Slots } from "./slots.ts";
