@@ -44,7 +44,11 @@ async function claimDue(session: Session, request: ClaimRequest): Promise<readon
   const claimNo = (session.claimNo += 1);
   try {
     const rows = await ask(session, "claim", suspects ? "claimSuspects" : "claimRuns", { ...request, claimNo });
-    if (rows.length > 0) return await toClaims(session, rows.filter((row) => row["id"] !== null));
+    if (rows.length > 0)
+      return await toClaims(
+        session,
+        rows.filter((row) => row["id"] !== null),
+      );
   } catch (error) {
     // Should it have taken place, nobody else would ever execute these.
     session.doubtfulClaims = [...session.doubtfulClaims, { workerId, suspects, claimNo, rowIds: null }];
@@ -104,7 +108,7 @@ async function toClaims(session: Session, rows: readonly Row[]): Promise<readonl
 /** Make paused runs of these versions due; returns how many. */
 export async function resumePaused(session: Session, versionIds: readonly number[], nowMs: NowMs): Promise<number> {
   let resumed = 0;
-  for (let found = RESUME_MAX; found === RESUME_MAX; ) {
+  for (let found = RESUME_MAX; found === RESUME_MAX;) {
     const values = { versionIds, nowMs, limit: RESUME_MAX };
     const [row] = await askPatiently(session, "claim", "resumePaused", values);
     found = Number(row!["found"]);
@@ -116,7 +120,7 @@ export async function resumePaused(session: Session, versionIds: readonly number
 
 /** A claim in doubt is due as well: only another claim of its kind tells whether it took place (C3). */
 export async function nextDue(session: Session, versionIds: readonly number[], nowMs: NowMs): Promise<NextDue> {
-  const rows = (await read(session, "findNextDue", { versionIds, nowMs })) as readonly Row[] as readonly NextDueRow[];
+  const rows = (await read(session, "findNextDue", { versionIds, nowMs })) as readonly NextDueRow[];
   const { now_ms, run_at_ms, suspect_at_ms, newest_version_id } = rows[0]!;
   const inMs = (atMs: number | null): number | null => (atMs === null ? null : Math.max(0, atMs - now_ms));
   const doubtful = (suspects: boolean): boolean => session.doubtfulClaims.some((claim) => claim.suspects === suspects);
@@ -136,7 +140,7 @@ type NextDueRow = {
 
 /** In the order of the versions. */
 export async function listOldestDue(session: Session, nowMs: NowMs): Promise<readonly OldestDue[]> {
-  const rows = (await read(session, "listOldestDue", { nowMs })) as readonly Row[] as readonly OldestDueRow[];
+  const rows = (await read(session, "listOldestDue", { nowMs })) as readonly OldestDueRow[];
   return rows.map((row) => ({ version: toVersion(row), overdueMs: row.overdue_ms }));
 }
 

@@ -27,10 +27,7 @@ export async function findRuns(session: Session, refs: readonly RunRef[]): Promi
 }
 
 /** What a replay of each run needs, of its present generation; RUN_NOT_FOUND where there is no such row. */
-export async function loadMemories(
-  session: Session,
-  rowIds: readonly number[],
-): Promise<readonly (Memory | Error)[]> {
+export async function loadMemories(session: Session, rowIds: readonly number[]): Promise<readonly (Memory | Error)[]> {
   const rows = (await read(session, "loadMemories", { rowIds: [...new Set(rowIds)] })) as readonly MemoryPiece[];
   const byRun = new Map<number, MemoryPiece[]>();
   for (const row of rows) {

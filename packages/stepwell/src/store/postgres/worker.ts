@@ -10,7 +10,7 @@ import { quarantineError, quarantineNote, RELEASED_NOTE, takeoverNote } from "..
 import { toWorker, type WorkerTableRow } from "../rows.ts";
 import type { Change, HeldRun, NowMs, Offer, Released, Renewal, WorkerProcess, WorkerRow } from "../store.ts";
 import { tell } from "./listen.ts";
-import type { Row, Values } from "./query.ts";
+import type { Values } from "./query.ts";
 import { ask, askPatiently, read, type Session } from "./session.ts";
 import { toRuns } from "./version.ts";
 
@@ -38,7 +38,7 @@ export async function renewWorker(
   nowMs: NowMs,
 ): Promise<Renewal> {
   const rows = await ask(session, "beat", "renewWorker", { workerId, leaseMs, executing, nowMs });
-  const [row] = rows as readonly Row[] as readonly RenewalRow[];
+  const [row] = rows as readonly RenewalRow[];
   return {
     alive: row!.alive,
     othersLapseInMs: row!.others_lapse_in_ms,
@@ -54,7 +54,7 @@ type RenewalRow = {
 
 /** In the order of their ids. */
 export async function listWorkers(session: Session, nowMs: NowMs): Promise<readonly WorkerRow[]> {
-  const rows = (await ask(session, "beat", "listWorkers", { nowMs })) as readonly Row[] as readonly ListedRow[];
+  const rows = (await ask(session, "beat", "listWorkers", { nowMs })) as readonly ListedRow[];
   return rows.map((row) => toWorker(row, row.now_ms));
 }
 
@@ -70,7 +70,7 @@ export async function buryWorker(session: Session, workerId: number, gone: boole
 
 /** What the worker holds, in no order. */
 export async function listHeldRuns(session: Session, workerId: number): Promise<readonly HeldRun[]> {
-  const rows = (await read(session, "listHeldRuns", { workerId })) as readonly Row[] as readonly HeldRow[];
+  const rows = (await read(session, "listHeldRuns", { workerId })) as readonly HeldRow[];
   return rows.map(({ id, inbox_seq }) => ({ rowId: id, inboxSeq: inbox_seq }));
 }
 
@@ -86,12 +86,15 @@ export async function releaseRuns(
   const suspects = how === "died" ? await ask(session, "claim", "listHeldSuspects", { workerId }) : [];
   const note = how === "died" ? takeoverNote(workerId) : RELEASED_NOTE;
   const rows = await askPatiently(session, "claim", "releaseRuns", {
-    ...setAside(suspects as readonly Row[] as readonly SuspectRow[]),
+    ...setAside(suspects as readonly SuspectRow[]),
     ...{ workerId, died: how === "died", noteKind: note.kind, note: note.value, nowMs },
   });
   const freed = Number(rows[0]!["freed"]);
   if (freed > 0) tell(session, RUNS_DUE);
-  const quarantined: readonly Run[] = await toRuns(session, rows.filter((row) => row["id"] !== null));
+  const quarantined: readonly Run[] = await toRuns(
+    session,
+    rows.filter((row) => row["id"] !== null),
+  );
   return { freed, quarantined };
 }
 

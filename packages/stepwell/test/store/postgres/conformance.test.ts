@@ -17,7 +17,12 @@ async function openEmpty(): Promise<Store> {
     await cleaner.connect();
     await cleaner.query("SET search_path = stepwell");
   }
-  await cleaner.query(TABLES.split(", ").map((table) => `DELETE FROM ${table}`).reverse().join("; "));
+  await cleaner.query(
+    TABLES.split(", ")
+      .map((table) => `DELETE FROM ${table}`)
+      .reverse()
+      .join("; "),
+  );
   return store;
 }
 afterAll(() => cleaner?.end());
