@@ -58,6 +58,9 @@ export function openActivity(): Activity {
   };
 }
 
+/** Milliseconds of real time for step code, and for a call of the engine's, such as of the store. */
+export type Patience = { readonly codeMs: number; readonly callMs: number };
+
 /** Turns of the event loop without anything under way after which nothing more happens by itself. */
 const QUIET_TURNS = 20;
 
@@ -71,9 +74,9 @@ const PAUSE_MS = 1;
  * Resolves when nothing is under way any more but code that waits for the virtual clock.
  *
  * @param real       the machine's own clock and scheduler
- * @param patienceMs how long a deed may take in real time; one that takes longer is not waited for again
+ * @param patience how long a deed may take in real time; one that takes longer is not waited for again
  */
-export async function rest(real: Host, deeds: () => readonly Deed[], patienceMs: number): Promise<void> {
+export async function rest(real: Host, deeds: () => readonly Deed[], patience: Patience): Promise<void> {
   let quietTurns = 0;
   let turns = 0;
   let sinceMs = real.monotonicMs();
@@ -87,8 +90,9 @@ export async function rest(real: Host, deeds: () => readonly Deed[], patienceMs:
       turns = 0;
       sinceMs = real.monotonicMs();
       seen = awaited;
-    } else if (real.monotonicMs() - sinceMs >= patienceMs) {
-      for (const deed of awaited) deed.givenUp = true;
+    } else {
+      const tookMs = real.monotonicMs() - sinceMs;
+      for (const deed of awaited) deed.givenUp = tookMs >= (deed.step === null ? patience.callMs : patience.codeMs);
     }
   }
 }

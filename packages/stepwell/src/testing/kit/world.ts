@@ -18,6 +18,8 @@ export type WorldOptions = {
   readonly random: () => number;
   /** How long step code may take in real time before the clock moves on without it. */
   readonly patienceMs: number;
+  /** And a call of the store; as step code by default, since one in memory takes no time. */
+  readonly callMs?: number;
   readonly reach?: Machine["reach"];
   readonly stored?: Machine["stored"];
   /** The store, empty, which goes by that clock; by default one in memory. */
@@ -58,7 +60,8 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     stored: options.stored ?? (() => {}),
   };
   const deeds = (): readonly Deed[] => [...machine.activities].flatMap((activity) => activity.deeds());
-  const idle = (): Promise<void> => rest(real, deeds, options.patienceMs);
+  const patience = { codeMs: options.patienceMs, callMs: options.callMs ?? options.patienceMs };
+  const idle = (): Promise<void> => rest(real, deeds, patience);
   return {
     store,
     clock,
