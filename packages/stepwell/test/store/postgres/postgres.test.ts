@@ -10,6 +10,6 @@ describe("open", () => {
     const stores = await Promise.all([1, 2, 3].map(() => openPostgresStore(url())));
     expect(stores.map(({ kind }) => kind)).toEqual(["postgres", "postgres", "postgres"]);
     await Promise.all(stores.map((store) => store.close()));
-    await (await openPostgresStore(url(), { schema: 'a "strange" one' })).close();
+    await (await openPostgresStore(`${url()}?schema=a+%22strange%22+one`)).close();
   });
 });
