@@ -75,8 +75,9 @@ export async function connectAlone(link: Link, purpose: string, config: pg.Clien
     await client.connect();
     return { client, link };
   } catch (error) {
-    if (link.settings && sqlState(error) === "08P01")
+    if (link.settings && sqlState(error) === "08P01") {
       return connectAlone({ ...link, settings: false }, purpose, config);
+    }
     throw toConnectError(error, link.place);
   }
 }

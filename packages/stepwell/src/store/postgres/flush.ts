@@ -33,8 +33,9 @@ export async function flush(session: Session, writes: readonly Write[], nowMs: N
   } catch (error) {
     const coded = toStoreError(error, session.place);
     if (coded.code === "STORE_OUTCOME_UNKNOWN") session.inDoubt = true;
-    else if ((session.inDoubt || batch.begun) && coded.code !== "ENGINE_CLOSED")
+    else if ((session.inDoubt || batch.begun) && coded.code !== "ENGINE_CLOSED") {
       throw unknownOutcome(coded, session.place);
+    }
     throw coded;
   }
   session.inDoubt = false;

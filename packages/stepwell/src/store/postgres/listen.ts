@@ -52,6 +52,9 @@ const EVERYTHING: Change = { due: true, inbox: true, ended: true, workers: true 
 const LETTERS = { due: "d", inbox: "i", ended: "e", workers: "w" } as const;
 const KINDS = Object.keys(LETTERS) as readonly (keyof Change)[];
 
+/** Instead of letters: N3. */
+const TRYING = "?";
+
 const TELL = toStatement("tell", "SELECT pg_notify(:channel, :message)");
 
 type State = {
@@ -148,15 +151,15 @@ function tryHearing(state: State, client: pg.Client): void {
   const { session, pace, options } = state;
   state.cancel();
   state.cancel = pace.timer(TRY_ANSWER_MS_MAX, () => lose(state, client));
-  const message = `${options.token} ?`;
+  const message = `${options.token} ${TRYING}`;
   send(session, "claim", TELL, { channel: options.channel, message }).catch(() => lose(state, client));
 }
 
 function hear(state: State, message: string): void {
   const [token, letters = ""] = message.split(" ");
-  if (token !== state.options.token) return announce(state, toChange(letters));
+  if (token !== state.options.token) return letters === TRYING ? undefined : announce(state, toChange(letters));
   const { client } = state;
-  if (letters !== "?" || client === null) return;
+  if (letters !== TRYING || client === null) return;
   state.cancel();
   state.cancel = state.pace.timer(TRY_MS, () => tryHearing(state, client));
   if (state.hearing) return;

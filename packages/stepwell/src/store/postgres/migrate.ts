@@ -109,6 +109,12 @@ async function inTransaction(db: Executor, at: Place, work: () => Promise<void>)
  */
 async function readVersion(db: Executor, at: Place): Promise<number> {
   if (!(await hasTables(db, at, "AND relname = 'stepwell_migrations'"))) return 0;
+  const found = await readNumber(db, at);
+  if (found > 0 && !(await hasTables(db, at, "AND relname = 'runs'"))) throw foreign(at, 'it has no table "runs"');
+  return found;
+}
+
+async function readNumber(db: Executor, at: Place): Promise<number> {
   try {
     return Number(await ask(db, `(SELECT coalesce(max(number), 0) FROM ${quote(at.schema)}.stepwell_migrations)`));
   } catch (error) {
