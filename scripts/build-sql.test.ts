@@ -42,9 +42,25 @@ describe("listMigrations", () => {
   it("wants numbers without gaps", () => {
     const folder = mkdtempSync(join(tmpdir(), "stepwell-sql-"));
     writeFileSync(join(folder, "0001-first.sql"), "SELECT 1;\n");
-    expect(listMigrations(folder)).toEqual([{ number: 1, name: "0001-first", sql: "SELECT 1;" }]);
+    expect(listMigrations(folder)).toEqual([{ number: 1, name: "0001-first", sql: "SELECT 1;", down: null }]);
     writeFileSync(join(folder, "0003-third.sql"), "SELECT 3;\n");
     expect(() => listMigrations(folder)).toThrow("0003-third.sql: migrations are");
+    rmSync(folder, { recursive: true });
+  });
+
+  it("wants a way back from each but the first", () => {
+    const folder = mkdtempSync(join(tmpdir(), "stepwell-sql-"));
+    writeFileSync(join(folder, "0001-first.sql"), "SELECT 1;\n");
+    writeFileSync(join(folder, "0002-second.sql"), "SELECT 2;\n");
+    expect(() => listMigrations(folder)).toThrow("0002-second.down.sql: each migration has a way back");
+    writeFileSync(join(folder, "0002-second.down.sql"), "SELECT -2;\n");
+    expect(listMigrations(folder)[1]).toEqual({ number: 2, name: "0002-second", sql: "SELECT 2;", down: "SELECT -2;" });
+    writeFileSync(join(folder, "0002-other.down.sql"), "SELECT -2;\n");
+    expect(() => listMigrations(folder)).toThrow("0002-other.down.sql undoes nothing");
+    writeFileSync(join(folder, "0001-first.down.sql"), "SELECT -1;\n");
+    expect(() => listMigrations(folder)).toThrow(
+      "0001-first.down.sql: each migration has a way back, but for the first",
+    );
     rmSync(folder, { recursive: true });
   });
 });
@@ -52,7 +68,7 @@ describe("listMigrations", () => {
 describe("renderModule", () => {
   it("keeps backticks, backslashes and dollars as they were", async () => {
     const sql = "SELECT '`${a}\\n`'";
-    const text = renderModule([{ name: "odd", sql, binds: [] }], [{ number: 1, name: "0001-odd", sql }]);
+    const text = renderModule([{ name: "odd", sql, binds: [] }], [{ number: 1, name: "0001-odd", sql, down: sql }]);
     const module = (await import(`data:text/javascript,${encodeURIComponent(text.replaceAll(" as const", ""))}`)) as {
       QUERIES: { odd: string };
       MIGRATIONS: readonly { sql: string }[];

@@ -7,7 +7,7 @@
  * In queries.sql, and other .sql files beside it, every statement stands under `-- name: camelCase` and names its
  * parameters `:rowId`. For SQLite they become positional, which the driver binds fastest. For PostgreSQL the names stay:
  * its flush is put together from parts, and numbered then. Migrations are numbered files `0001-runs.sql`, kept as
- * written; `0002-what.down.sql` undoes one.
+ * written; `0002-what.down.sql` beside one is the way back from it.
  */
 import { existsSync, globSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -18,8 +18,13 @@ const STORES = "packages/stepwell/src/store/*/queries.sql";
 /** One statement with positional parameters. `binds` names them in order; a name that is used twice stands twice. */
 export type Query = { readonly name: string; readonly sql: string; readonly binds: readonly string[] };
 
-/** A numbered migration. */
-export type MigrationFile = { readonly number: number; readonly name: string; readonly sql: string };
+/** A numbered migration. `down` undoes it; null: of the first. */
+export type MigrationFile = {
+  readonly number: number;
+  readonly name: string;
+  readonly sql: string;
+  readonly down: string | null;
+};
 
 /** Split a queries.sql; throws when a name is missing, malformed or used twice, or a statement is not one. */
 export function parseQueries(text: string): readonly Query[] {
@@ -60,14 +65,24 @@ export function toPositional(named: string): { readonly sql: string; readonly bi
   return { sql, binds };
 }
 
-/** The migrations of a folder by number; throws when the numbers are not 1, 2, 3, … */
+/** The migrations of a folder by number; throws when the numbers are not 1, 2, 3, … or a way back is missing. */
 export function listMigrations(folder: string): readonly MigrationFile[] {
   const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith(".sql")) : [];
-  return files.toSorted().map((file, at) => {
+  const read = (file: string): string => readFileSync(join(folder, file), "utf8").trim();
+  const ups = files.filter((file) => !file.endsWith(".down.sql")).toSorted();
+  const migrations = ups.map((file, at) => {
     const number = Number(/^(\d{4})-[a-z0-9-]+\.sql$/.exec(file)?.[1]);
     if (number !== at + 1) throw new Error(`${file}: migrations are named 0001-what.sql and numbered without gaps`);
-    return { number, name: file.slice(0, -".sql".length), sql: readFileSync(join(folder, file), "utf8").trim() };
+    const name = file.slice(0, -".sql".length);
+    const back = `${name}.down.sql`;
+    if (number > 1 !== files.includes(back)) {
+      throw new Error(`${back}: each migration has a way back, but for the first`);
+    }
+    return { number, name, sql: read(file), down: number === 1 ? null : read(back) };
   });
+  const odd = files.find((file) => file.endsWith(".down.sql") && !ups.includes(file.replace(/\.down\.sql$/, ".sql")));
+  if (odd !== undefined) throw new Error(`${odd} undoes nothing`);
+  return migrations;
 }
 
 /** As parseQueries, with the parameters' names kept in the text. */
@@ -90,8 +105,9 @@ export function renderModule(queries: readonly Query[], migrations: readonly Mig
     "/** Migrations, by number. */",
     "export const MIGRATIONS = [",
     ...migrations.map(
-      ({ number, name, sql }) =>
-        `  {\n    number: ${number},\n    name: ${JSON.stringify(name)},\n    sql: ${toTemplate(sql)},\n  },`,
+      ({ number, name, sql, down }) =>
+        `  {\n    number: ${number},\n    name: ${JSON.stringify(name)},\n    sql: ${toTemplate(sql)},\n` +
+        `    down: ${down === null ? "null" : toTemplate(down)},\n  },`,
     ),
     "] as const;",
     "",

@@ -17,7 +17,7 @@ export {
 } from "./engine/workflow.ts";
 export type { StepDefaults } from "./engine/scope.ts";
 export type { ChildChain, NamedChain, Settled, ShapedChain, StepChain, StepError } from "./engine/chain.ts";
-export { openEngine, type StoreOption } from "./engine/open.ts";
+export { migrateDown, migrateUp, openEngine, type StoreOption } from "./engine/open.ts";
 export type { Engine, StartOptions } from "./engine/engine.ts";
 export type { WorkerInfo } from "./engine/fleet.ts";
 export type { ListFilter, Moment, RunList } from "./engine/list.ts";

@@ -28,7 +28,10 @@ const LOOK_AGAIN_MS = 1_000;
 const PAUSE_MS_PER_RUN = 0.02;
 
 /** Faults of the store that pass; whoever waits for a run need not hear of them. */
-const PASSING: ReadonlySet<string> = new Set(["STORE_BUSY", "STORE_FULL", "STORE_FAILED", "STORE_OUTCOME_UNKNOWN"]);
+const PASSING: ReadonlySet<string> = new Set([
+  ...["STORE_BUSY", "STORE_FULL", "STORE_FAILED", "STORE_OUTCOME_UNKNOWN"],
+  ...["STORE_UNREACHABLE", "STORE_READ_ONLY"],
+]);
 
 type State = {
   readonly host: Host;

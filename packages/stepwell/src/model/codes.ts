@@ -178,7 +178,31 @@ export const ERROR_CODES = {
   },
   STORE_URL_INVALID: {
     cause: "The store's address cannot be read.",
-    cure: 'Write "sqlite:./app.db" or "sqlite::memory:".',
+    cure: 'Write "sqlite:./app.db", "sqlite::memory:" or "postgres://user:password@host:5432/database".',
+  },
+  STORE_DRIVER_MISSING: {
+    cause: "The package that talks to this kind of database is not installed.",
+    cure: "For PostgreSQL, run npm install pg in the project that uses Stepwell.",
+  },
+  STORE_UNREACHABLE: {
+    cause: "No connection to the database server comes about, or the one there was has been lost.",
+    cure: "See that the server runs and that host and port are right; what needs it goes on by itself once it answers.",
+  },
+  STORE_LOGIN_REFUSED: {
+    cause: "The database server does not let this user in, or has no such database.",
+    cure: "Correct user, password and database in the store's URL, or the server's pg_hba.conf.",
+  },
+  STORE_RIGHTS_MISSING: {
+    cause: "The database's user lacks a right that an engine needs.",
+    cure: "Let the owner of the tables grant it, as docs/guides/postgres.md shows.",
+  },
+  STORE_UNSUPPORTED: {
+    cause: "The database is of a version, or set up in a way, that cannot keep what a store promises.",
+    cure: "Use a version and a setting as named.",
+  },
+  STORE_FOREIGN: {
+    cause: "What is found there is not Stepwell's.",
+    cure: "Give Stepwell a file, or a schema, of its own.",
   },
   STORE_NEWER: {
     cause: "The database was migrated by a newer Stepwell than this one.",

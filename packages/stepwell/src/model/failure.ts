@@ -61,6 +61,9 @@ export const FINAL_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   "DURATION_INVALID",
   "STORE_URL_INVALID",
   "STORE_NEWER",
+  "STORE_DRIVER_MISSING",
+  "STORE_UNSUPPORTED",
+  "STORE_FOREIGN",
 ]);
 
 /** What `thrown` leaves behind. Never throws, whatever it is given. */

@@ -26,18 +26,16 @@ import { knowVersions, workflowIdOf } from "./version.ts";
  *   failure until a flush succeeds, because this batch may be one that is submitted again (P1)
  */
 export async function flush(session: Session, writes: readonly Write[], nowMs: NowMs): Promise<readonly WriteResult[]> {
-  const batch: Batch = { session, writes, nowMs, results: Array.from({ length: writes.length }) };
-  let begun = false;
+  const batch: Batch = { session, writes, nowMs, results: Array.from({ length: writes.length }), begun: false };
   try {
     await knowVersions(session, versionsOf(writes));
-    for (const round of toRounds(writes)) {
-      await saveRound(batch, round);
-      begun = true;
-    }
+    for (const round of toRounds(writes)) await saveRound(batch, round);
   } catch (error) {
     const coded = toStoreError(error, session.place);
     if (coded.code === "STORE_OUTCOME_UNKNOWN") session.inDoubt = true;
-    else if ((session.inDoubt || begun) && coded.code !== "ENGINE_CLOSED") throw unknownOutcome(coded, session.place);
+    else if ((session.inDoubt || batch.begun) && coded.code !== "ENGINE_CLOSED") {
+      throw unknownOutcome(coded, session.place);
+    }
     throw coded;
   }
   session.inDoubt = false;
@@ -69,6 +67,7 @@ async function saveRound(batch: Batch, round: Round): Promise<void> {
   try {
     const values = { ...draft.columns, workers: [...workers], nowMs };
     const [row] = await sendPatiently(session, "flush", composeFlush(draft.parts), values);
+    batch.begun = true;
     await answerRound(batch, entered, draft, row!);
   } catch (error) {
     if (!isRowFault(error)) throw error;

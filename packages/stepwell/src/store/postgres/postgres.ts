@@ -4,16 +4,22 @@
  * This file only wires: each function of the port stands in the file of its noun, and takes the session first. Time is
  * the server's wherever `nowMs` is null (S3).
  */
+import type pg from "pg";
 import { checkKeys } from "../../model/options.ts";
+import type { Pace } from "../pace.ts";
 import type { Store } from "../store.ts";
 import { claimRuns, listOldestDue, nextDue, resumePaused } from "./claim.ts";
-import { loadDriver, openLanes, type Target } from "./connect.ts";
-import { toStoreError } from "./faults.ts";
+import { connectAlone, type Driver, type Link, loadDriver, openLanes, toLink } from "./connect.ts";
 import { flush } from "./flush.ts";
 import { gathered } from "./gather.ts";
 import { listActiveSteps, listHistory } from "./history.ts";
+import { checkServer, inspectServer, type ServerRow, warningsOf } from "./inspect.ts";
 import { listRuns } from "./list.ts";
-import { migrate } from "./migrate.ts";
+import { type Listening, openListening } from "./listen.ts";
+import { migrate, migrateDown, type Place } from "./migrate.ts";
+import { openNaming } from "./naming.ts";
+import { quote } from "./query.ts";
+import { checkEntry, checkRights } from "./rights.ts";
 import { findRuns, listEnded, listInbox, loadMemories } from "./run.ts";
 import type { Session } from "./session.ts";
 import { ensureVersion, listVersions } from "./version.ts";
@@ -29,53 +35,88 @@ import {
 
 /** How a PostgreSQL store is opened. */
 export type PostgresOptions = {
-  /** Where the tables are; "stepwell" by default. */
-  readonly schema?: string;
+  /** What waiting goes by; without it changes by others go unnoticed, and others are told nothing. */
+  readonly pace?: Pace;
+  /** Loads the driver; tests hand in one that is missing. */
+  readonly load?: () => Promise<{ readonly default: Driver }>;
 };
 
-/** Pause between two looks where nobody tells us of changes. */
-const POLL_MS = 2_000;
+/** A message of the listening connection that takes longer tells that the connection is broken. */
+const LISTEN_ANSWER_MS_MAX = 5_000;
 
 /**
  * Open, migrate and check the database.
  *
- * @param url `postgres://user:password@host:port/database`
+ * @param url see address.ts
  * @throws a store's error that names the server and the cure, never the password
  */
 export async function openPostgresStore(url: string, options: PostgresOptions = {}): Promise<Store> {
-  checkKeys("options of openPostgresStore", options, ["schema"]);
-  const driver = await loadDriver();
-  const schema = options.schema ?? "stepwell";
-  const target: Target = { connectionString: url, schema };
+  checkKeys("options of openPostgresStore", options, ["pace", "load"]);
+  const { link, server } = await withServer(url, options, (client, at) => migrate(client, at));
   const session: Session = {
-    place: toPlace(url),
-    lanes: openLanes(driver, target),
+    place: link.place,
+    lanes: openLanes(link),
+    naming: openNaming(link.address.schema),
     versions: new Map(),
-    prepared: true,
+    tell: () => {},
+    prepared: link.address.prepare,
     inDoubt: false,
     claimNo: 0,
     doubtfulClaims: [],
     closed: false,
   };
+  const listening = openListening(session, {
+    pace: options.pace ?? null,
+    connect: link.address.listen ? (channel) => connectListening(link, channel) : null,
+    channel: `stepwell:${link.address.schema}`,
+    token: server.token,
+  });
+  return toStore(session, listening, warningsOf(server, link.place));
+}
+
+/** Undo the newest migrations until `to` is the newest. */
+export async function migratePostgresDown(url: string, to: number): Promise<void> {
+  await withServer(url, {}, (client, at) => migrateDown(client, at, to));
+}
+
+/** Do something on a connection of its own to a server that has been found fit. */
+async function withServer(
+  url: string,
+  options: PostgresOptions,
+  work: (client: pg.Client, at: Place) => Promise<void>,
+): Promise<{ readonly link: Link; readonly server: ServerRow }> {
+  const driver = await loadDriver(options.load ?? (() => import("pg")));
+  const { client, link } = await connectAlone(toLink(driver, url), "open");
   try {
-    const client = await session.lanes.claim.connect();
-    try {
-      await migrate(client, { place: session.place, schema });
-    } finally {
-      client.release();
-    }
-    return toStore(session);
-  } catch (error) {
-    await closeSession(session);
-    throw toStoreError(error, session.place);
+    const at = { place: link.place, schema: link.address.schema };
+    const server = await inspectServer(client, at.place);
+    checkServer(server, at.place);
+    await checkEntry(client, at);
+    await checkRights(client, at);
+    await work(client, at);
+    return { link, server };
+  } finally {
+    await client.end().catch(() => {});
   }
 }
 
-function toStore(session: Session): Store {
+async function connectListening(link: Link, channel: string): Promise<pg.Client> {
+  const { client } = await connectAlone(link, "listen", { query_timeout: LISTEN_ANSWER_MS_MAX });
+  try {
+    await client.query(`LISTEN ${quote(channel)}`);
+    return client;
+  } catch (error) {
+    await client.end().catch(() => {});
+    throw error;
+  }
+}
+
+function toStore(session: Session, listening: Listening, warnings: readonly string[]): Store {
+  let closing: Promise<void> | null = null;
   return {
     kind: "postgres",
-    warnings: [],
-    pollMs: () => POLL_MS,
+    warnings,
+    pollMs: listening.pollMs,
     ensureVersion: (identity) => ensureVersion(session, identity),
     listVersions: () => listVersions(session),
     flush: (writes, nowMs) => flush(session, writes, nowMs),
@@ -97,18 +138,14 @@ function toStore(session: Session): Store {
     buryWorker: (workerId, gone, nowMs) => buryWorker(session, workerId, gone, nowMs),
     releaseRuns: (workerId, how, nowMs) => releaseRuns(session, workerId, how, nowMs),
     retireWorker: (workerId) => retireWorker(session, workerId),
-    watch: () => () => {},
-    close: () => closeSession(session),
+    watch: listening.watch,
+    close: () => (closing ??= closeSession(session, listening)),
   };
 }
 
-async function closeSession(session: Session): Promise<void> {
-  if (session.closed) return;
+async function closeSession(session: Session, listening: Listening): Promise<void> {
+  await listening.stop();
   session.closed = true;
   await Promise.all(Object.values(session.lanes).map((pool) => pool.end()));
 }
 
-function toPlace(url: string): string {
-  const { hostname, port, pathname } = new URL(url);
-  return `PostgreSQL at ${hostname}:${port === "" ? "5432" : port}${pathname}`;
-}

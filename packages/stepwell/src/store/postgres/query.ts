@@ -3,7 +3,8 @@
  *
  * The text of a statement is fixed once it is numbered, so the server plans it once per connection, under its name.
  */
-import type { QueryConfig, QueryResult } from "pg";
+import type { QueryConfig } from "pg";
+import { StepwellError } from "../../model/errors.ts";
 import { QUERIES } from "./sql.generated.ts";
 
 /** One statement, ready to be sent. */
@@ -21,9 +22,6 @@ export type Values = Readonly<Record<string, unknown>>;
 
 /** A row as the driver gives it. */
 export type Row = Readonly<Record<string, unknown>>;
-
-/** Whatever sends a statement: one connection, or the next free one of several. */
-export type Sender = { readonly query: (config: QueryConfig) => Promise<QueryResult> };
 
 const PARAMETER = /'(?:[^']|'')*'|--[^\n]*|::\w+|:([a-zA-Z]\w*)/g;
 
@@ -60,9 +58,21 @@ export function statementTextOf(name: QueryName): string {
   return QUERIES[name];
 }
 
-/** @param prepared whether the server may keep the plan under the statement's name; a pooler may not let it */
+/** Texts of one statement, in UTF-16 code units, at most: the server takes no message of more than a gigabyte. */
+const STATEMENT_LENGTH_MAX = 2 ** 28;
+
+/**
+ * @param prepared whether the server may keep the plan under the statement's name; a pooler may not let it
+ * @throws STORE_WRITE_REFUSED when the values are too long for one statement
+ */
 export function toConfig({ name, text, binds }: Statement, values: Values, prepared: boolean): QueryConfig {
   const bound = binds.map((parameter) => toParameter(values[parameter]));
+  let length = 0;
+  for (const value of bound) if (typeof value === "string") length += value.length;
+  if (length > STATEMENT_LENGTH_MAX) {
+    const what = `${length} characters are too many for one statement; ${STATEMENT_LENGTH_MAX} are allowed`;
+    throw new StepwellError("STORE_WRITE_REFUSED", what);
+  }
   return prepared ? { name, text, values: bound } : { text, values: bound };
 }
 

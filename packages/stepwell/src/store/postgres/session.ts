@@ -13,8 +13,21 @@
 import type pg from "pg";
 import { StepwellError } from "../../model/errors.ts";
 import type { VersionRow } from "../rows.ts";
-import { isConnectionLost, isPreparedMissing, isTransient, toStoreError } from "./faults.ts";
-import { type QueryName, type Row, type Sender, statementOf, type Statement, toConfig, type Values } from "./query.ts";
+import type { Change } from "../store.ts";
+import {
+  connectionLost,
+  endsConnection,
+  isConnectionLost,
+  isPlanOutdated,
+  isPreparedMissing,
+  isTransient,
+  sqlState,
+  toConnectError,
+  toStoreError,
+  unknownOutcome,
+} from "./faults.ts";
+import type { Naming } from "./naming.ts";
+import { type QueryName, type Row, statementOf, type Statement, toConfig, type Values } from "./query.ts";
 
 /** What a connection is used for. */
 export type Lane = "flush" | "claim" | "look" | "beat";
@@ -34,8 +47,12 @@ export type Session = {
   /** Host, port and database, without the password: for messages. */
   readonly place: string;
   readonly lanes: Readonly<Record<Lane, pg.Pool>>;
+  /** Puts the schema before the names of tables. */
+  readonly naming: Naming;
   /** Committed versions by id; they never change. */
   readonly versions: Map<number, VersionRow>;
+  /** Tells other processes what has been committed here, see listen.ts. */
+  tell: (change: Change) => void;
   /** False once a pooler between here and the server has lost a prepared statement. */
   prepared: boolean;
   /** From a flush of unknown outcome until the next success: one submitted again may be stored already. */
@@ -60,7 +77,9 @@ export function ask(session: Session, lane: Lane, name: QueryName, values: Value
 /**
  * Send a statement on a lane.
  *
- * @throws a store's error: STORE_OUTCOME_UNKNOWN when the connection was lost before the answer, ENGINE_CLOSED after close
+ * @throws a store's error. Before the statement was sent, or when the server has rejected it: nothing has happened.
+ *   STORE_OUTCOME_UNKNOWN: nobody knows, since the connection was lost before the answer; for a read that is
+ *   STORE_UNREACHABLE. ENGINE_CLOSED after close.
  */
 export async function send(
   session: Session,
@@ -68,22 +87,62 @@ export async function send(
   statement: Statement,
   values: Values,
 ): Promise<readonly Row[]> {
-  if (session.closed) throw new StepwellError("ENGINE_CLOSED", `${session.place} has been closed`);
-  try {
-    return await sendOn(session, session.lanes[lane], statement, values);
-  } catch (error) {
-    throw toStoreError(error, session.place);
+  for (;;) {
+    const rows = await trySending(session, lane, statement, values);
+    if (rows !== "again") return rows;
   }
 }
 
-async function sendOn(session: Session, sender: Sender, statement: Statement, values: Values): Promise<Row[]> {
-  const { prepared } = session;
+/** "again": the connection did not know the statement any more; now it will, or another connection does. */
+async function trySending(
+  session: Session,
+  lane: Lane,
+  statement: Statement,
+  values: Values,
+): Promise<readonly Row[] | "again"> {
+  const { place, prepared } = session;
+  const config = toConfig(session.naming(statement), values, prepared);
+  const client = await checkOut(session, lane);
   try {
-    return (await sender.query(toConfig(statement, values, prepared))).rows as Row[];
+    const { rows } = await client.query<Row>(config);
+    client.release();
+    return rows;
   } catch (error) {
-    if (!prepared || !isPreparedMissing(error)) throw error;
-    session.prepared = false;
-    return sendOn(session, sender, statement, values);
+    const rejected = lane === "look" ? !endsConnection(error) : await isRejected(client, error);
+    const outdated = isPlanOutdated(error);
+    client.release(!rejected || outdated || sqlState(error) === READ_ONLY);
+    if (!rejected) throw lane === "look" ? connectionLost(error, place) : unknownOutcome(error, place);
+    if (prepared && isPreparedMissing(error)) session.prepared = false;
+    else if (!outdated) throw toStoreError(error, place);
+    return "again";
+  }
+}
+
+/** Of a server that was the primary until now. The next connection may lead to the one that is. */
+const READ_ONLY = "25006";
+
+async function checkOut(session: Session, lane: Lane): Promise<pg.PoolClient> {
+  if (!session.closed) {
+    try {
+      return await session.lanes[lane].connect();
+    } catch (error) {
+      if (!session.closed) throw toConnectError(error, session.place);
+    }
+  }
+  throw new StepwellError("ENGINE_CLOSED", `${session.place} has been closed`);
+}
+
+/**
+ * Whether the server has rejected the statement for certain. It goes on answering on that connection then; what it says
+ * while it falls may have been said after the commit. (How grave an error is, it says in the language of its users.)
+ */
+async function isRejected(client: pg.PoolClient, error: unknown): Promise<boolean> {
+  if (endsConnection(error)) return false;
+  try {
+    await client.query("SELECT 1");
+    return true;
+  } catch {
+    return false;
   }
 }
 

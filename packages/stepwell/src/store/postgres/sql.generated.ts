@@ -913,5 +913,6 @@ CREATE TABLE attributes (
   run_id  bigint NOT NULL,
   PRIMARY KEY (name, value, run_id)
 );`,
+    down: null,
   },
 ] as const;

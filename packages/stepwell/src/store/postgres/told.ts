@@ -13,6 +13,8 @@ export type Batch = {
   readonly nowMs: NowMs;
   /** At the places of the writes; filled round by round. */
   readonly results: WriteResult[];
+  /** A part of it has been stored: whatever fails from then on, it is not true that nothing was. */
+  begun: boolean;
 };
 
 /** A kind of write. */

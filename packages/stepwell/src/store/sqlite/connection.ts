@@ -83,13 +83,13 @@ export function closeSession(session: Session): void {
   closeQuietly(connection.db);
 }
 
-/** Throws STORE_FAILED for a SQLite that is too old to be trusted with several processes. */
+/** Throws STORE_UNSUPPORTED for a SQLite that is too old to be trusted with several processes. */
 export function checkSqliteVersion(version: string): void {
   const [found, least] = [version, SQLITE_VERSION_MIN].map((text) => text.split(".").map(Number));
   const at = least!.findIndex((part, index) => (found![index] ?? 0) !== part);
   if (at === -1 || (found![at] ?? 0) > least![at]!) return;
   const what = `this Node.js carries SQLite ${version}, and ${SQLITE_VERSION_MIN} is needed; use a newer release of Node.js`;
-  throw new StepwellError("STORE_FAILED", what, { details: { version, needed: SQLITE_VERSION_MIN } });
+  throw new StepwellError("STORE_UNSUPPORTED", what, { details: { version, needed: SQLITE_VERSION_MIN } });
 }
 
 function openConnection(session: Session): Connection {

@@ -5,9 +5,11 @@
  * Calls are synchronous inside, so no two of them interleave. Whether other processes
  * hold the file is found out before anything is written, and waited for in turn.ts.
  */
+import { existsSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { StepwellError } from "../../model/errors.ts";
 import { checkKeys } from "../../model/options.ts";
+import type { Pace } from "../pace.ts";
 import type { NowMs, Store } from "../store.ts";
 import { listActiveSteps } from "./attempt.ts";
 import { claimRuns, listOldestDue, nextDue, resumePaused } from "./claim.ts";
@@ -18,8 +20,9 @@ import { flush } from "./flush.ts";
 import { listHistory } from "./history.ts";
 import { listInbox } from "./inbox.ts";
 import { listRuns } from "./list.ts";
+import { migrateDown } from "./migrate.ts";
 import { findRun, loadMemory } from "./run.ts";
-import { openTurn, type Pace, type Turn } from "./turn.ts";
+import { openTurn, type Turn } from "./turn.ts";
 import { ensureVersion, listVersions } from "./version.ts";
 import { openWatch } from "./watch.ts";
 import {
@@ -69,6 +72,24 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
   const turn = openTurn(path, options.pace ?? null, () => dropConnection(session));
   await turn.read(() => coded(session, () => connected(session)));
   return toStore(session, turn, options.pace ?? null);
+}
+
+/**
+ * Undo the newest migrations until `to` is the newest.
+ *
+ * @param path of a file that is there
+ * @throws STORE_BUSY while workers are alive at `nowMs`, or others write
+ */
+export function migrateSqliteDown(path: string, by: { readonly to: number; readonly nowMs: number }): void {
+  if (!existsSync(path)) throw new StepwellError("STORE_FAILED", `there is no file "${path}"`);
+  const db = connectFile(path);
+  try {
+    migrateDown(db, path, by);
+  } catch (error) {
+    throw toStoreError(error, path);
+  } finally {
+    db.close();
+  }
 }
 
 function toStore(session: Session, turn: Turn, pace: Pace | null): Store {

@@ -18,16 +18,7 @@
  * Calls that wait may be overtaken by later ones of the same process; who needs an order waits for the answer.
  */
 import { StepwellError } from "../../model/errors.ts";
-
-/** What taking turns needs of the machine. */
-export type Pace = {
-  /** Run `task` after `ms` ≥ 0; the result cancels it. */
-  readonly timer: (ms: number, task: () => void) => () => void;
-  /** In [0, 1). */
-  readonly random: () => number;
-  /** Milliseconds from an arbitrary start, steady under clock changes. */
-  readonly monotonicMs: () => number;
-};
+import type { Pace } from "../pace.ts";
 
 /** One store's place among the processes on its file. */
 export type Turn = {

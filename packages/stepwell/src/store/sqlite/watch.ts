@@ -4,10 +4,11 @@
  * SQLite tells nobody, but `PRAGMA data_version` of a connection changes with every commit that is not its own
  * (3 us a look, measured). It is asked every 20 ms while somebody watches, and never otherwise.
  */
+import type { Pace } from "../pace.ts";
 import type { Change, Store } from "../store.ts";
 import { type Connection, dropConnection, type Session } from "./connection.ts";
 import { primaryCode, SQLITE } from "./faults.ts";
-import type { Pace, Turn } from "./turn.ts";
+import type { Turn } from "./turn.ts";
 
 /** The port's `watch`, and its end. */
 export type Watch = Pick<Store, "watch"> & { readonly stop: () => void };

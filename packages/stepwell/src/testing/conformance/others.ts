@@ -2,7 +2,6 @@
 import {
   aWorker,
   type Chapter,
-  claimOne,
   flushOne,
   insertHeld,
   insertPending,
@@ -46,7 +45,6 @@ export const others: Chapter = ({ expect }, play) => {
     const deeds: readonly (() => Promise<unknown>)[] = [
       () => insertPending({ ...scene, store: peer }),
       () => flushOne({ ...scene, store: peer }, postOf("r")),
-      () => claimOne({ ...scene, store: peer }),
       () => aWorker(peer),
       () => peer.ensureVersion({ namespace: "test", name: "work", version: "2.0.0" }),
     ];

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, describe, expect, it } from "vitest";
-import { migrate, type Migration } from "../../../src/store/sqlite/migrate.ts";
+import type { Migration } from "../../../src/store/migration.ts";
+import { migrate, migrateDown } from "../../../src/store/sqlite/migrate.ts";
 import { MIGRATIONS } from "../../../src/store/sqlite/sql.generated.ts";
 import { openSqliteStore } from "../../../src/store/sqlite/sqlite.ts";
 
@@ -26,6 +27,7 @@ const NEXT: Migration = {
   number: NEWEST + 1,
   name: "the-next-one",
   sql: "CREATE TABLE extra (a); INSERT INTO extra VALUES (1); CREATE TABLE runs (a)",
+  down: "DROP TABLE extra",
 };
 
 describe("migrate", () => {
@@ -103,7 +105,7 @@ describe("migrate", () => {
     db.exec(sql);
     const before = [versionOf(db), tablesOf(db)];
     const failure = await openSqliteStore(path).catch((error: unknown) => error);
-    expect(failure).toMatchObject({ code: "STORE_FAILED" });
+    expect(failure).toMatchObject({ code: "STORE_FOREIGN" });
     expect(String(failure)).toContain("belongs to another program");
     expect([versionOf(db), tablesOf(db)]).toEqual(before);
     db.close();
@@ -212,6 +214,99 @@ describe("migration 2", () => {
     const db = new DatabaseSync(path);
     expect(db.prepare("PRAGMA foreign_key_check").all()).toEqual([]);
     expect(db.prepare("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
+    db.close();
+  });
+});
+
+/** Everything that the first schema can hold, table by table. */
+const FIRST_TABLES: Readonly<Record<string, string>> = {
+  runs: "SELECT * FROM runs ORDER BY id",
+  steps: "SELECT * FROM steps",
+  attempts: "SELECT * FROM attempts ORDER BY run_id",
+  inbox: "SELECT * FROM inbox",
+  notes: "SELECT * FROM notes",
+  workers: "SELECT * FROM workers",
+  versions: "SELECT * FROM versions",
+};
+
+const contentOf = (db: DatabaseSync) =>
+  Object.fromEntries(Object.entries(FIRST_TABLES).map(([table, sql]) => [table, db.prepare(sql).all()]));
+
+const schemaOf = (db: DatabaseSync) =>
+  db
+    .prepare("SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name")
+    .all()
+    .map(({ type, name, sql }) => [type, name, String(sql).replaceAll(/--.*|"|\s+/g, "")]);
+
+describe("the way back", () => {
+  it("leads to the first schema as it was, with all that was in it, and forth again", () => {
+    const path = freshPath();
+    const db = new DatabaseSync(path);
+    migrate(db, path, MIGRATIONS.slice(0, 1));
+    db.exec(FIRST_FILE);
+    const before = [schemaOf(db), contentOf(db)];
+    migrate(db, path);
+    const newest = schemaOf(db);
+    migrateDown(db, path, { to: 1, nowMs: 100_000 });
+    expect([schemaOf(db), contentOf(db)]).toEqual(before);
+    expect(versionOf(db)).toBe(1);
+    migrate(db, path);
+    expect(schemaOf(db)).toEqual(newest);
+    expect(db.prepare("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
+    db.close();
+  });
+
+  it("keeps of a newer file what an older one can hold", () => {
+    const path = freshPath();
+    const db = new DatabaseSync(path);
+    migrate(db, path, MIGRATIONS.slice(0, 1));
+    db.exec(FIRST_FILE);
+    migrate(db, path);
+    db.exec(`
+      UPDATE runs SET deadline_at_ms = 99, attributes = '{"a":1}' WHERE id = 5;
+      INSERT INTO attributes VALUES ('a', '1', 5);
+      UPDATE runs SET state = 'quarantined' WHERE id = 7;
+      INSERT INTO attempts VALUES (3, 'long', 1, 1, 9, 'step', 'running', NULL, 13, 4, 9, 13, 1, NULL, NULL, NULL);
+    `);
+    migrateDown(db, path, { to: 2, nowMs: 100_000 });
+    expect(versionOf(db)).toBe(2);
+    migrateDown(db, path, { to: 1, nowMs: 100_000 });
+    const { runs, attempts } = contentOf(db);
+    expect(runs!.map(({ id, state, ending }) => [id, state, ending])).toEqual([
+      [3, "running", null],
+      [5, "waiting", null],
+      [6, "completed", null],
+      [7, "quarantined", null],
+    ]);
+    expect(attempts!.map(({ key }) => key)).toEqual(["pay", "nap"]);
+    expect(tablesOf(db)).not.toContain("attributes");
+    db.close();
+  });
+
+  it("is refused while workers are alive, and to where there is nothing", () => {
+    const path = freshPath();
+    const db = new DatabaseSync(path);
+    migrate(db, path, MIGRATIONS.slice(0, 1));
+    db.exec(FIRST_FILE);
+    migrate(db, path);
+    const down = (to: number, nowMs: number) => () => migrateDown(db, path, { to, nowMs });
+    expect(down(1, 60)).toThrow("STORE_BUSY");
+    expect(down(1, 60)).toThrow("1 workers are alive; stop them first");
+    expect(down(0, 100_000)).toThrow(`a schema of version ${NEWEST} goes back to 1 to ${NEWEST}, not to 0`);
+    expect(down(NEWEST + 1, 100_000)).toThrow("OPTION_INVALID");
+    expect(versionOf(db)).toBe(NEWEST);
+    db.exec(`PRAGMA user_version = ${NEWEST + 1}`);
+    expect(down(1, 100_000)).toThrow("STORE_NEWER");
+    db.close();
+  });
+
+  it("F7: breaks off whole", () => {
+    const path = freshPath();
+    const db = new DatabaseSync(path);
+    const odd: Migration = { ...NEXT, sql: "CREATE TABLE extra (a)", down: "DROP TABLE extra; DROP TABLE none" };
+    migrate(db, path, [...MIGRATIONS, odd]);
+    expect(() => migrateDown(db, path, { to: 1, nowMs: 0 }, [...MIGRATIONS, odd])).toThrow("no such table");
+    expect([versionOf(db), tablesOf(db).includes("extra"), db.isTransaction]).toEqual([NEWEST + 1, true, false]);
     db.close();
   });
 });

@@ -6,7 +6,8 @@ import { DatabaseSync } from "node:sqlite";
 import { afterAll, describe, expect, it } from "vitest";
 import { openSqliteStore } from "../../../src/store/sqlite/sqlite.ts";
 import type { Store } from "../../../src/store/store.ts";
-import { type Pace, TURN_MS_MAX } from "../../../src/store/sqlite/turn.ts";
+import type { Pace } from "../../../src/store/pace.ts";
+import { TURN_MS_MAX } from "../../../src/store/sqlite/turn.ts";
 import { BUSY, openFaulty } from "./faulty.ts";
 import { codeOf, NOW, WORKFLOW } from "../../../src/testing/conformance/scene.ts";
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { openSqliteStore } from "../../../src/store/sqlite/sqlite.ts";
-import type { Pace } from "../../../src/store/sqlite/turn.ts";
+import type { Pace } from "../../../src/store/pace.ts";
 import { codeOf, NOW, WORKFLOW } from "../../../src/testing/conformance/scene.ts";
 import { IOERR_FSYNC, openFaulty, sqliteError } from "./faulty.ts";
 
