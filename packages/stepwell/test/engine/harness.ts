@@ -31,7 +31,7 @@ export type World = {
 export async function openWorld(): Promise<World> {
   const settings = { startMs: 1_000_000, random: () => 0.5, patienceMs: 0 };
   const onPostgres = process.env["STEPWELL_TEST_STORE"] === "postgres";
-  const world = await openTestWorld(onPostgres ? { ...settings, callMs: 500, openStore: openPostgres } : settings);
+  const world = await openTestWorld(onPostgres ? { ...settings, callMs: 5_000, openStore: openPostgres } : settings);
   const { clock } = world;
   const real = openHost();
   return {
