@@ -28,6 +28,7 @@ ORDER BY page.id DESC;
 
 -- name: listRunsByAttribute
 -- Walks the runs of one attribute, the rarest as far as a short count tells, newest first; looks up the others of each.
+-- The count goes by an order that it does not need, and so by the index: unordered it might read all that is stored.
 WITH wanted AS MATERIALIZED (
   SELECT given.name, given.value, counted.entries
   FROM unnest(:names::text[], :values::text[]) AS given (name, value)
@@ -36,6 +37,7 @@ WITH wanted AS MATERIALIZED (
       SELECT FROM attributes
       WHERE attributes.name = given.name AND attributes.value = given.value
         AND attributes.run_id < :beforeRowId::bigint
+      ORDER BY attributes.run_id DESC
       LIMIT :countMax::bigint
     ) AS entry
   ) AS counted
@@ -65,11 +67,12 @@ FROM looked LEFT JOIN LATERAL (
     )))
     AND (:createdFromMs::double precision IS NULL OR found.created_at_ms >= :createdFromMs)
     AND (:createdBeforeMs::double precision IS NULL OR found.created_at_ms < :createdBeforeMs)
-    AND NOT EXISTS (
-      SELECT FROM wanted WHERE NOT EXISTS (
+    AND (SELECT count(*) FROM wanted) = (
+      SELECT count(*) FROM wanted CROSS JOIN LATERAL (
         SELECT FROM attributes AS other
         WHERE other.name = wanted.name AND other.value = wanted.value AND other.run_id = found.id
-      )
+        OFFSET 0
+      ) AS present
     )
   ORDER BY found.id DESC
   LIMIT :limit::bigint

@@ -669,6 +669,7 @@ ORDER BY page.id DESC`,
       SELECT FROM attributes
       WHERE attributes.name = given.name AND attributes.value = given.value
         AND attributes.run_id < :beforeRowId::bigint
+      ORDER BY attributes.run_id DESC
       LIMIT :countMax::bigint
     ) AS entry
   ) AS counted
@@ -698,11 +699,12 @@ FROM looked LEFT JOIN LATERAL (
     )))
     AND (:createdFromMs::double precision IS NULL OR found.created_at_ms >= :createdFromMs)
     AND (:createdBeforeMs::double precision IS NULL OR found.created_at_ms < :createdBeforeMs)
-    AND NOT EXISTS (
-      SELECT FROM wanted WHERE NOT EXISTS (
+    AND (SELECT count(*) FROM wanted) = (
+      SELECT count(*) FROM wanted CROSS JOIN LATERAL (
         SELECT FROM attributes AS other
         WHERE other.name = wanted.name AND other.value = wanted.value AND other.run_id = found.id
-      )
+        OFFSET 0
+      ) AS present
     )
   ORDER BY found.id DESC
   LIMIT :limit::bigint

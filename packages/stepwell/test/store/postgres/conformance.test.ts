@@ -1,30 +1,29 @@
 /** The PostgreSQL store keeps the promises of every store. */
-import { Client } from "pg";
+import type { Client } from "pg";
 import { afterAll, describe, expect, it } from "vitest";
 import { useFreshDatabase } from "../../../../../scripts/postgres/for-tests.ts";
+import { connect } from "../../../../../scripts/postgres/query.ts";
+import { openHost } from "../../../src/engine/host.ts";
 import { openPostgresStore } from "../../../src/store/postgres/postgres.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { testStore } from "../../../src/testing/conformance/store.ts";
 
 const url = useFreshDatabase();
-const TABLES = "workflows, versions, workers, runs, steps, attempts, inbox, notes, attributes";
-let cleaner: Client | null = null;
+const pace = openHost();
 
-async function openEmpty(): Promise<Store> {
-  const store = await openPostgresStore(url());
-  if (cleaner === null) {
-    cleaner = new Client({ connectionString: url() });
-    await cleaner.connect();
-    await cleaner.query("SET search_path = stepwell");
-  }
-  await cleaner.query(
-    TABLES.split(", ")
-      .map((table) => `DELETE FROM ${table}`)
-      .reverse()
-      .join("; "),
-  );
-  return store;
-}
+const TABLES = ["attributes", "notes", "inbox", "attempts", "steps", "runs", "workers", "versions"];
+const EMPTY = `WITH ${TABLES.map((table) => `${table} AS (DELETE FROM stepwell.${table})`).join(", ")}
+  DELETE FROM stepwell.workflows`;
+
+let cleaner: Client | null = null;
 afterAll(() => cleaner?.end());
 
-testStore("PostgreSQL", openEmpty, { describe, it, expect });
+/** The tables of the same database, emptied: for few rows a DELETE is faster than a TRUNCATE. */
+async function openEmpty(): Promise<Store> {
+  const store = await openPostgresStore(url(), { pace });
+  cleaner ??= await connect(url());
+  await cleaner.query(EMPTY);
+  return store;
+}
+
+testStore("PostgreSQL", openEmpty, { describe, it, expect }, () => openPostgresStore(url(), { pace }));
