@@ -26,7 +26,7 @@ import type { Ending, Transition } from "../model/transition.ts";
 /** Epoch milliseconds; null, as the engine passes it: the clock that the store goes by. */
 export type NowMs = number | null;
 
-/** One entry of a group commit. Writes of one owner are applied in the order given; posts in theirs, perhaps after all others. */
+/** One entry of a group commit. Writes of one owner are applied in the order given; posts in theirs, after all others. */
 export type Write =
   /**
    * `claimFor`: insert it already claimed, under fence 1, for that worker. `owner`: the parent's, when a step starts

@@ -11,17 +11,13 @@
 import { refusalOf } from "../refusals.ts";
 import type { Change, NowMs, Write, WriteResult } from "../store.ts";
 import { answerRound } from "./answers.ts";
-import { isRowFault, isTransient, toStoreError, unknownOutcome } from "./faults.ts";
+import { isRowFault, toStoreError, unknownOutcome } from "./faults.ts";
 import { tell } from "./listen.ts";
 import { composeFlush, type Draft, enterWrite } from "./parts.ts";
-import type { Row, Values } from "./query.ts";
 import { type Round, toRounds } from "./rounds.ts";
-import { send, type Session } from "./session.ts";
+import { sendPatiently, type Session } from "./session.ts";
 import type { Batch } from "./told.ts";
 import { knowVersions, workflowIdOf } from "./version.ts";
-
-/** A deadlock, or an item that another connection is just delivering, is over when it is tried again. */
-const TRIES_MAX = 5;
 
 /**
  * Store `writes`.
@@ -72,7 +68,7 @@ async function saveRound(batch: Batch, round: Round): Promise<void> {
   if (entered.length === 0) return;
   try {
     const values = { ...draft.columns, workers: [...workers], nowMs };
-    const [row] = await sendPatiently(session, draft, values);
+    const [row] = await sendPatiently(session, "flush", composeFlush(draft.parts), values);
     await answerRound(batch, entered, draft, row!);
   } catch (error) {
     if (!isRowFault(error)) throw error;
@@ -88,17 +84,6 @@ async function saveHalves(batch: Batch, round: Round, error: unknown): Promise<v
   const middle = round.length >> 1;
   await saveRound(batch, round.slice(0, middle));
   await saveRound(batch, round.slice(middle));
-}
-
-async function sendPatiently(session: Session, draft: Draft, values: Values): Promise<readonly Row[]> {
-  const statement = composeFlush(draft.parts);
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await send(session, "flush", statement, values);
-    } catch (error) {
-      if (tries === TRIES_MAX || !isTransient(error)) throw error;
-    }
-  }
 }
 
 /** Whose life the writes depend on. */

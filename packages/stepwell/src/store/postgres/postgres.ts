@@ -4,15 +4,28 @@
  * This file only wires: each function of the port stands in the file of its noun, and takes the session first. Time is
  * the server's wherever `nowMs` is null (S3).
  */
-import { StepwellError } from "../../model/errors.ts";
 import { checkKeys } from "../../model/options.ts";
 import type { Store } from "../store.ts";
+import { claimRuns, listOldestDue, nextDue, resumePaused } from "./claim.ts";
 import { loadDriver, openLanes, type Target } from "./connect.ts";
 import { toStoreError } from "./faults.ts";
 import { flush } from "./flush.ts";
+import { gathered } from "./gather.ts";
+import { listActiveSteps, listHistory } from "./history.ts";
+import { listRuns } from "./list.ts";
 import { migrate } from "./migrate.ts";
+import { findRuns, listEnded, listInbox, loadMemories } from "./run.ts";
 import type { Session } from "./session.ts";
 import { ensureVersion, listVersions } from "./version.ts";
+import {
+  buryWorker,
+  listHeldRuns,
+  listWorkers,
+  registerWorker,
+  releaseRuns,
+  renewWorker,
+  retireWorker,
+} from "./worker.ts";
 
 /** How a PostgreSQL store is opened. */
 export type PostgresOptions = {
@@ -40,6 +53,8 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
     versions: new Map(),
     prepared: true,
     inDoubt: false,
+    claimNo: 0,
+    doubtfulClaims: [],
     closed: false,
   };
   try {
@@ -69,9 +84,9 @@ function toStore(session: Session): Store {
     nextDue: (versionIds, nowMs) => nextDue(session, versionIds, nowMs),
     listOldestDue: (nowMs) => listOldestDue(session, nowMs),
     listHeldRuns: (workerId) => listHeldRuns(session, workerId),
-    loadMemory: (rowId) => loadMemory(session, rowId),
+    loadMemory: gathered((rowIds) => loadMemories(session, rowIds)),
     listInbox: (rowId, afterSeq) => listInbox(session, rowId, afterSeq),
-    findRun: (ref) => findRun(session, ref),
+    findRun: gathered((refs) => findRuns(session, refs)),
     listEnded: (rowIds) => listEnded(session, rowIds),
     listRuns: (filter) => listRuns(session, filter),
     listHistory: (rowId) => listHistory(session, rowId),
@@ -97,33 +112,3 @@ function toPlace(url: string): string {
   const { hostname, port, pathname } = new URL(url);
   return `PostgreSQL at ${hostname}:${port === "" ? "5432" : port}${pathname}`;
 }
-
-/**
- * To be completed by merge: each of these becomes an import from the file named beside it.
- */
-type Noun<Name extends keyof Store> = Store[Name] extends (...args: infer Args) => infer Result
-  ? (session: Session, ...args: Args) => Result
-  : never;
-
-const missing = async (session: Session): Promise<never> => {
-  throw new StepwellError("STORE_FAILED", `${session.place}: this is not there yet`);
-};
-
-const findRun: Noun<"findRun"> = missing; // run.ts
-const loadMemory: Noun<"loadMemory"> = missing; // run.ts
-const listInbox: Noun<"listInbox"> = missing; // run.ts
-const listEnded: Noun<"listEnded"> = missing; // run.ts
-const listHistory: Noun<"listHistory"> = missing; // history.ts
-const listActiveSteps: Noun<"listActiveSteps"> = missing; // history.ts
-const listRuns: Noun<"listRuns"> = missing; // list.ts
-const registerWorker: Noun<"registerWorker"> = missing; // worker.ts
-const renewWorker: Noun<"renewWorker"> = missing; // worker.ts
-const listWorkers: Noun<"listWorkers"> = missing; // worker.ts
-const buryWorker: Noun<"buryWorker"> = missing; // worker.ts
-const releaseRuns: Noun<"releaseRuns"> = missing; // worker.ts
-const retireWorker: Noun<"retireWorker"> = missing; // worker.ts
-const listHeldRuns: Noun<"listHeldRuns"> = missing; // worker.ts
-const claimRuns: Noun<"claimRuns"> = missing; // claim.ts
-const resumePaused: Noun<"resumePaused"> = missing; // claim.ts
-const nextDue: Noun<"nextDue"> = missing; // claim.ts
-const listOldestDue: Noun<"listOldestDue"> = missing; // claim.ts

@@ -5,7 +5,7 @@
  * most flushes are one round, and a write that meets an earlier one of its run goes into the next:
  *
  *   - what comes after a transition of the same run: it must see that the claim is gone
- *   - a second change of the same row of `runs`, or of the same attempt
+ *   - a second change of the same row of `runs`, or of the same step or attempt
  *
  * Writes of one owner keep their order. Posts come after all others, in an order of their own: an outsider's item has no
  * order with what an owner writes at the same moment.
@@ -15,6 +15,8 @@ import type { Write } from "../store.ts";
 /** Indices into the flush, in the order given. */
 export type Round = readonly number[];
 
+type Owned = Exclude<Write, { kind: "post" }>;
+
 type Draft = {
   readonly indices: number[];
   /** Runs that a transition of this round may take from their owner. */
@@ -23,7 +25,8 @@ type Draft = {
   readonly changed: Set<number>;
   /** Rows of `runs` that an item changes; many items of one round may. */
   readonly told: Set<number>;
-  readonly attempts: Set<string>;
+  /** Rows of other tables, so far as two writes of a flush may name the same. */
+  readonly rows: Set<string>;
 };
 
 /** Part the writes of a flush. */
@@ -51,32 +54,33 @@ export function toRounds(writes: readonly Write[]): readonly Round[] {
 }
 
 function newDraft(): Draft {
-  return { indices: [], turned: new Set(), changed: new Set(), told: new Set(), attempts: new Set() };
+  return { indices: [], turned: new Set(), changed: new Set(), told: new Set(), rows: new Set() };
 }
 
-function runsOf(write: Exclude<Write, { kind: "post" }>): readonly number[] {
-  if (write.kind === "wake") return [write.rowId];
-  if (write.owner === null) return [];
-  const told = toldBy(write);
-  return told === null ? [write.owner.rowId] : [write.owner.rowId, told];
+function runsOf(write: Owned): readonly number[] {
+  return [runOf(write), toldBy(write)].filter((rowId) => rowId !== null);
+}
+
+/** Null: it is nobody's, or malformed, which its part will find out. */
+function runOf(write: Owned): number | null {
+  return write.kind === "wake" ? write.rowId : (write.owner?.rowId ?? null);
 }
 
 /** The parent that hears of this end. */
-function toldBy(write: Write): number | null {
+function toldBy(write: Owned): number | null {
   return write.kind === "transition" && write.parent?.awaited === true ? write.parent.rowId : null;
 }
 
 /** The run whose row the owner's write changes. */
-function changedBy(write: Exclude<Write, { kind: "post" }>): number | null {
+function changedBy(write: Owned): number | null {
   switch (write.kind) {
     case "transition":
     case "progress":
     case "attributes":
-      return write.owner.rowId;
-    case "checkpoint":
-      return write.clearsCrashes ? write.owner.rowId : null;
     case "wake":
-      return write.rowId;
+      return runOf(write);
+    case "checkpoint":
+      return write.clearsCrashes ? runOf(write) : null;
     case "attempt":
     case "beat":
     case "note":
@@ -85,29 +89,32 @@ function changedBy(write: Exclude<Write, { kind: "post" }>): number | null {
   }
 }
 
-function attemptOf(write: Write): string | null {
-  if (write.kind === "attempt") return `${write.owner.rowId} ${write.attempt.attempt} ${write.attempt.key}`;
-  return write.kind === "beat" ? `${write.owner.rowId} ${write.attempt} ${write.key}` : null;
+/** The row of `steps` or `attempts` that it writes. */
+function rowOf(write: Owned): string | null {
+  if (write.kind === "checkpoint") return `${runOf(write)} ${write.checkpoint.key}`;
+  if (write.kind === "attempt") return `${runOf(write)} ${write.attempt.attempt} ${write.attempt.key}`;
+  return write.kind === "beat" ? `${runOf(write)} ${write.attempt} ${write.key}` : null;
 }
 
-function clashes(draft: Draft, write: Exclude<Write, { kind: "post" }>): boolean {
-  const owned = write.kind === "wake" ? write.rowId : (write.owner?.rowId ?? null);
+function clashes(draft: Draft, write: Owned): boolean {
+  const owned = runOf(write);
   if (owned !== null && draft.turned.has(owned)) return true;
   const changed = changedBy(write);
   if (changed !== null && (draft.changed.has(changed) || draft.told.has(changed))) return true;
   const told = toldBy(write);
   if (told !== null && draft.changed.has(told)) return true;
-  const attempt = attemptOf(write);
-  return attempt !== null && draft.attempts.has(attempt);
+  const row = rowOf(write);
+  return row !== null && draft.rows.has(row);
 }
 
-function enter(draft: Draft, write: Exclude<Write, { kind: "post" }>, index: number): void {
+function enter(draft: Draft, write: Owned, index: number): void {
   draft.indices.push(index);
-  if (write.kind === "transition") draft.turned.add(write.owner.rowId);
+  const owned = runOf(write);
+  if (write.kind === "transition" && owned !== null) draft.turned.add(owned);
   const changed = changedBy(write);
   if (changed !== null) draft.changed.add(changed);
   const told = toldBy(write);
   if (told !== null) draft.told.add(told);
-  const attempt = attemptOf(write);
-  if (attempt !== null) draft.attempts.add(attempt);
+  const row = rowOf(write);
+  if (row !== null) draft.rows.add(row);
 }

@@ -13,11 +13,21 @@
 import type pg from "pg";
 import { StepwellError } from "../../model/errors.ts";
 import type { VersionRow } from "../rows.ts";
-import { isConnectionLost, isPreparedMissing, toStoreError } from "./faults.ts";
+import { isConnectionLost, isPreparedMissing, isTransient, toStoreError } from "./faults.ts";
 import { type QueryName, type Row, type Sender, statementOf, type Statement, toConfig, type Values } from "./query.ts";
 
 /** What a connection is used for. */
 export type Lane = "flush" | "claim" | "look" | "beat";
+
+/** A claim of which nobody knows yet whether it took place. */
+export type DoubtfulClaim = {
+  readonly workerId: number;
+  /** Of runs on probation, which a claim of others must not bring. */
+  readonly suspects: boolean;
+  readonly claimNo: number;
+  /** What it took and has not been given yet; null: that has not been asked. */
+  readonly rowIds: readonly number[] | null;
+};
 
 /** What lives as long as the store. */
 export type Session = {
@@ -30,11 +40,17 @@ export type Session = {
   prepared: boolean;
   /** From a flush of unknown outcome until the next success: one submitted again may be stored already. */
   inDoubt: boolean;
+  /** Of the newest claim that was sent, see claim.ts. */
+  claimNo: number;
+  doubtfulClaims: readonly DoubtfulClaim[];
   closed: boolean;
 };
 
 /** Connections of each lane at most. */
 export const LANE_SIZES: Readonly<Record<Lane, number>> = { flush: 1, claim: 2, look: 3, beat: 1 };
+
+/** What may pass is tried so often. */
+const TRIES_MAX = 5;
 
 /** Send a statement of the .sql files. */
 export function ask(session: Session, lane: Lane, name: QueryName, values: Values): Promise<readonly Row[]> {
@@ -69,6 +85,27 @@ async function sendOn(session: Session, sender: Sender, statement: Statement, va
     session.prepared = false;
     return sendOn(session, sender, statement, values);
   }
+}
+
+/** As `send`, of a statement that waits for rows: what fails because of others who do so, too, is tried again. */
+export async function sendPatiently(
+  session: Session,
+  lane: Lane,
+  statement: Statement,
+  values: Values,
+): Promise<readonly Row[]> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await send(session, lane, statement, values);
+    } catch (error) {
+      if (tries === TRIES_MAX || !isTransient(error)) throw error;
+    }
+  }
+}
+
+/** As sendPatiently, of the .sql files. */
+export function askPatiently(session: Session, lane: Lane, name: QueryName, values: Values): Promise<readonly Row[]> {
+  return sendPatiently(session, lane, statementOf(name), values);
 }
 
 /**

@@ -15,7 +15,273 @@ WHERE workflows.namespace = :namespace AND workflows.name = :name AND versions.v
   /** (version, namespace, name) */
   insertVersion: `INSERT INTO versions (workflow_id, version)
 SELECT id, :version FROM workflows WHERE namespace = :namespace AND name = :name
-ON CONFLICT DO NOTHING`,
+ON CONFLICT DO NOTHING
+RETURNING id`,
+  /** (namespaces, names, publicIds) */
+  findRuns: `SELECT wanted.place, found.*
+FROM unnest(:namespaces::text[], :names::text[], :publicIds::text[])
+  WITH ORDINALITY AS wanted (namespace, name, public_id, place)
+CROSS JOIN LATERAL (
+  SELECT runs.*
+  FROM workflows JOIN runs ON runs.workflow_id = workflows.id
+  WHERE workflows.namespace = wanted.namespace AND workflows.name = wanted.name AND runs.public_id = wanted.public_id
+  OFFSET 0
+) AS found`,
+  /** (claimNo, workerId, claimNo, nowMs, versionIds, limit, limit, workerId, claimNo) */
+  claimRuns: `WITH me AS (
+  UPDATE workers SET claim_no = :claimNo::bigint
+  WHERE id = :workerId::bigint AND state = 'alive' AND claim_no < :claimNo::bigint
+  RETURNING coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint) AS now_ms
+), due AS MATERIALIZED (
+  SELECT DISTINCT found.due_at_ms, found.id
+  FROM unnest(:versionIds::bigint[]) AS version (id)
+  CROSS JOIN LATERAL (
+    SELECT runs.id, runs.due_at_ms FROM runs
+    WHERE runs.version_id = version.id AND runs.due_at_ms <= (SELECT now_ms FROM me) AND runs.crashes < 2
+    ORDER BY runs.due_at_ms, runs.id
+    LIMIT :limit::bigint
+    FOR UPDATE SKIP LOCKED
+  ) AS found
+  ORDER BY found.due_at_ms, found.id
+  LIMIT :limit::bigint
+), taken AS (
+  UPDATE runs
+  SET state = CASE state WHEN 'compensating' THEN state ELSE 'running' END,
+      worker_id = :workerId::bigint, fence = fence + 1, due_at_ms = NULL, waiting_for = NULL, claim_no = :claimNo::bigint
+  WHERE runs.id = ANY (ARRAY(SELECT id FROM due))
+  RETURNING runs.*
+)
+SELECT me.now_ms, taken.*
+FROM me LEFT JOIN (taken JOIN due ON due.id = taken.id) ON true
+ORDER BY due.due_at_ms, due.id`,
+  /** (claimNo, workerId, claimNo, nowMs, versionIds, limit, limit, workerId, claimNo) */
+  claimSuspects: `WITH me AS (
+  UPDATE workers SET claim_no = :claimNo::bigint
+  WHERE id = :workerId::bigint AND state = 'alive' AND claim_no < :claimNo::bigint
+  RETURNING coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint) AS now_ms
+), due AS MATERIALIZED (
+  SELECT DISTINCT found.due_at_ms, found.id
+  FROM unnest(:versionIds::bigint[]) AS version (id)
+  CROSS JOIN LATERAL (
+    SELECT runs.id, runs.due_at_ms FROM runs
+    WHERE runs.version_id = version.id AND runs.due_at_ms <= (SELECT now_ms FROM me) AND runs.crashes >= 2
+    ORDER BY runs.due_at_ms, runs.id
+    LIMIT :limit::bigint
+    FOR UPDATE SKIP LOCKED
+  ) AS found
+  ORDER BY found.due_at_ms, found.id
+  LIMIT :limit::bigint
+), taken AS (
+  UPDATE runs
+  SET state = CASE state WHEN 'compensating' THEN state ELSE 'running' END,
+      worker_id = :workerId::bigint, fence = fence + 1, due_at_ms = NULL, waiting_for = NULL, claim_no = :claimNo::bigint
+  WHERE runs.id = ANY (ARRAY(SELECT id FROM due))
+  RETURNING runs.*
+)
+SELECT me.now_ms, taken.*
+FROM me LEFT JOIN (taken JOIN due ON due.id = taken.id) ON true
+ORDER BY due.due_at_ms, due.id`,
+  /** (claimNo, workerId) */
+  barClaims: `UPDATE workers SET claim_no = greatest(claim_no, :claimNo::bigint)
+WHERE id = :workerId::bigint AND state = 'alive'
+RETURNING claim_no`,
+  /** (nowMs, workerId, claimNo, rowIds, rowIds) */
+  listClaimedRuns: `SELECT coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint) AS now_ms, runs.*
+FROM runs
+WHERE worker_id = :workerId::bigint AND claim_no = :claimNo::bigint
+  AND (:rowIds::bigint[] IS NULL OR id = ANY (:rowIds::bigint[]))
+ORDER BY id`,
+  /** (nowMs, versionIds) */
+  findNextDue: `SELECT coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint) AS now_ms,
+       (SELECT max(id) FROM versions) AS newest_version_id,
+       min(next_run.due_at_ms) AS run_at_ms, min(next_suspect.due_at_ms) AS suspect_at_ms
+FROM unnest(:versionIds::bigint[]) AS version (id)
+LEFT JOIN LATERAL (
+  SELECT runs.due_at_ms FROM runs
+  WHERE runs.version_id = version.id AND runs.due_at_ms IS NOT NULL AND runs.crashes < 2
+  ORDER BY runs.due_at_ms
+  LIMIT 1
+) AS next_run ON true
+LEFT JOIN LATERAL (
+  SELECT runs.due_at_ms FROM runs
+  WHERE runs.version_id = version.id AND runs.due_at_ms IS NOT NULL AND runs.crashes >= 2
+  ORDER BY runs.due_at_ms
+  LIMIT 1
+) AS next_suspect ON true`,
+  /** (nowMs) */
+  listOldestDue: `WITH moment AS MATERIALIZED (
+  SELECT coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint) AS now_ms
+), oldest AS MATERIALIZED (
+  SELECT versions.id, versions.workflow_id, versions.version, least(
+    (SELECT runs.due_at_ms FROM runs
+     WHERE runs.version_id = versions.id AND runs.due_at_ms IS NOT NULL AND runs.crashes < 2
+     ORDER BY runs.due_at_ms
+     LIMIT 1),
+    (SELECT runs.due_at_ms FROM runs
+     WHERE runs.version_id = versions.id AND runs.due_at_ms IS NOT NULL AND runs.crashes >= 2
+     ORDER BY runs.due_at_ms
+     LIMIT 1)
+  ) AS due_at_ms
+  FROM versions
+)
+SELECT oldest.id, oldest.workflow_id, workflows.namespace, workflows.name, oldest.version,
+       moment.now_ms - oldest.due_at_ms AS overdue_ms
+FROM moment CROSS JOIN oldest JOIN workflows ON workflows.id = oldest.workflow_id
+WHERE oldest.due_at_ms <= moment.now_ms
+ORDER BY oldest.id`,
+  /** (versionIds, limit, limit, nowMs) */
+  resumePaused: `WITH found AS MATERIALIZED (
+  SELECT paused.id
+  FROM unnest(:versionIds::bigint[]) AS version (id)
+  CROSS JOIN LATERAL (
+    SELECT runs.id FROM runs WHERE runs.version_id = version.id AND runs.state = 'paused' LIMIT :limit::bigint
+  ) AS paused
+  LIMIT :limit::bigint
+), held AS MATERIALIZED (
+  SELECT id FROM runs WHERE id = ANY (ARRAY(SELECT id FROM found)) AND state = 'paused' ORDER BY id FOR UPDATE
+), resumed AS (
+  UPDATE runs
+  SET state = CASE WHEN ending IS NULL THEN 'pending' ELSE 'compensating' END,
+      due_at_ms = coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint)
+  WHERE id = ANY (ARRAY(SELECT id FROM held))
+  RETURNING id
+)
+SELECT (SELECT count(*) FROM found) AS found, (SELECT count(*) FROM resumed) AS resumed`,
+  /** (rowIds) */
+  loadMemories: `SELECT wanted.run_id, piece.*
+FROM unnest(:rowIds::bigint[]) AS wanted (run_id)
+CROSS JOIN LATERAL (
+  SELECT 'run' AS piece,
+         greatest(
+           runs.history_seq,
+           (SELECT max(seq) FROM steps WHERE steps.run_id = runs.id),
+           (SELECT max(seq) FROM attempts WHERE attempts.run_id = runs.id),
+           (SELECT max(seq) FROM notes WHERE notes.run_id = runs.id)
+         ) AS seq,
+         runs.inbox_seq, NULL::text AS key, NULL::text AS kind, NULL::text AS outcome, NULL::text AS value,
+         NULL::integer AS attempt, NULL::boolean AS compensable, NULL::bigint AS at_ms, NULL::bigint AS duration_ms,
+         NULL::bigint AS due_at_ms, NULL::bigint AS began_seq, NULL::bigint AS began_at_ms,
+         NULL::text AS beat, NULL::bigint AS beat_at_ms, NULL::text AS actor
+  FROM runs WHERE runs.id = wanted.run_id
+  UNION ALL
+  SELECT 'step', seq, NULL, key, kind, outcome, value, attempt, compensable, NULL, duration_ms,
+         NULL, NULL, NULL, NULL, NULL, NULL
+  FROM steps
+  WHERE steps.run_id = wanted.run_id AND generation = (SELECT generation FROM runs WHERE runs.id = wanted.run_id)
+  UNION ALL
+  SELECT 'attempt', seq, NULL, key, kind, state, error, attempt, NULL, NULL, duration_ms,
+         due_at_ms, began_seq, began_at_ms, beat, beat_at_ms, NULL
+  FROM attempts
+  WHERE attempts.run_id = wanted.run_id AND generation = (SELECT generation FROM runs WHERE runs.id = wanted.run_id)
+  UNION ALL
+  SELECT 'item', seq, NULL, name, kind, NULL, payload, NULL, NULL, at_ms, NULL, NULL, NULL, NULL, NULL, NULL, actor
+  FROM inbox WHERE inbox.run_id = wanted.run_id AND consumed_seq IS NULL
+  OFFSET 0
+) AS piece`,
+  /** (rowId, afterSeq) */
+  listInbox: `SELECT seq, kind, name, payload, actor, at_ms FROM inbox
+WHERE run_id = :rowId::bigint AND seq > :afterSeq::bigint AND consumed_seq IS NULL
+ORDER BY seq`,
+  /** (rowIds) */
+  listEnded: `SELECT ended.id, ended.state, ended.value
+FROM unnest(:rowIds::bigint[]) AS wanted (run_id)
+CROSS JOIN LATERAL (
+  SELECT runs.id, runs.state, CASE runs.state WHEN 'completed' THEN runs.output ELSE runs.error END AS value
+  FROM runs WHERE runs.id = wanted.run_id AND runs.ended_at_ms IS NOT NULL
+  OFFSET 0
+) AS ended`,
+  /** (name, host, bootId, pid, pidNamespace, pidStartedAt, concurrency, workflows, leaseMs, nowMs) */
+  insertWorker: `INSERT INTO workers (
+  name, host, boot_id, pid, pid_namespace, pid_started_at, concurrency, workflows, lease_until_ms, started_at_ms, seen_at_ms
+)
+SELECT :name, :host, :bootId, :pid::bigint, :pidNamespace, :pidStartedAt, :concurrency::bigint, :workflows,
+       ceil(now_ms + :leaseMs::double precision)::bigint, now_ms, now_ms
+FROM (
+  SELECT coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint) AS now_ms
+) AS moment
+RETURNING id`,
+  /** (nowMs, leaseMs, executing, workerId, workerId) */
+  renewWorker: `WITH moment AS MATERIALIZED (
+  SELECT coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint) AS now_ms
+), renewed AS (
+  UPDATE workers
+  SET lease_until_ms = ceil((SELECT now_ms FROM moment) + :leaseMs::double precision)::bigint,
+      seen_at_ms = (SELECT now_ms FROM moment), executing = :executing::bigint
+  WHERE id = :workerId::bigint AND state = 'alive'
+  RETURNING id
+)
+SELECT EXISTS (SELECT FROM renewed) AS alive, max(workers.id) AS newest_id,
+       min(CASE WHEN workers.state = 'dead' THEN 0 ELSE greatest(lease_until_ms - (SELECT now_ms FROM moment), 0) END)
+         FILTER (WHERE workers.id <> :workerId::bigint) AS others_lapse_in_ms
+FROM workers`,
+  /** (nowMs) */
+  listWorkers: `SELECT coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint) AS now_ms, workers.*
+FROM workers
+ORDER BY id`,
+  /** (workerId, gone, nowMs) */
+  buryWorker: `WITH doomed AS MATERIALIZED (
+  SELECT id FROM workers
+  WHERE id = :workerId::bigint AND state = 'alive' AND (:gone::boolean OR lease_until_ms <=
+    coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint))
+  FOR UPDATE
+)
+UPDATE workers SET state = 'dead' FROM doomed WHERE workers.id = doomed.id RETURNING workers.id`,
+  /** (workerId) */
+  findLivingWorker: `SELECT id FROM workers WHERE id = :workerId::bigint AND state = 'alive'`,
+  /** (workerId) */
+  listHeldRuns: `SELECT id, inbox_seq FROM runs WHERE worker_id = :workerId::bigint`,
+  /** (workerId) */
+  listHeldSuspects: `SELECT id, fence, crashes, error FROM runs WHERE worker_id = :workerId::bigint AND crashes >= 2`,
+  /** (nowMs, workerId, suspectIds, suspectFences, suspectErrors, suspectNotes, died, died, noteKind, note, asideKind) */
+  releaseRuns: `WITH moment AS MATERIALIZED (
+  SELECT coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint) AS now_ms
+), held AS MATERIALIZED (
+  SELECT id, fence, crashes, history_seq FROM runs
+  WHERE worker_id = (SELECT id FROM workers WHERE id = :workerId::bigint AND state = 'dead')
+  ORDER BY id
+  FOR UPDATE
+), numbered AS MATERIALIZED (
+  SELECT held.id, aside.error, aside.note, greatest(
+    held.history_seq,
+    (SELECT max(seq) FROM steps WHERE steps.run_id = held.id),
+    (SELECT max(seq) FROM attempts WHERE attempts.run_id = held.id),
+    (SELECT max(seq) FROM notes WHERE notes.run_id = held.id)
+  ) AS last_seq
+  FROM held
+  LEFT JOIN unnest(:suspectIds::bigint[], :suspectFences::bigint[], :suspectErrors::text[], :suspectNotes::text[])
+    AS aside (run_id, fence, error, note) ON aside.run_id = held.id AND aside.fence = held.fence
+  WHERE NOT (:died::boolean AND held.crashes >= 2) OR aside.error IS NOT NULL
+), freed AS (
+  UPDATE runs
+  SET state = CASE WHEN numbered.error IS NOT NULL THEN 'quarantined'
+                   WHEN state = 'compensating' THEN state ELSE 'pending' END,
+      error = coalesce(numbered.error, runs.error),
+      due_at_ms = CASE WHEN numbered.error IS NULL THEN (SELECT now_ms FROM moment) END,
+      worker_id = NULL, fence = fence + 1, crashes = crashes + CASE WHEN :died::boolean THEN 1 ELSE 0 END,
+      history_seq = numbered.last_seq + CASE WHEN numbered.error IS NULL THEN 1 ELSE 2 END
+  FROM numbered
+  WHERE runs.id = numbered.id AND runs.id = ANY (ARRAY(SELECT id FROM numbered))
+  RETURNING runs.*
+), noted AS (
+  INSERT INTO notes (run_id, seq, kind, at_ms, value)
+  SELECT id, last_seq + 1, :noteKind, (SELECT now_ms FROM moment), :note FROM numbered
+  UNION ALL
+  SELECT id, last_seq + 2, :asideKind, (SELECT now_ms FROM moment), note FROM numbered WHERE error IS NOT NULL
+  ON CONFLICT DO NOTHING
+)
+SELECT (SELECT count(*) FROM freed WHERE state <> 'quarantined') AS freed, aside.*
+FROM (SELECT) AS one LEFT JOIN freed AS aside ON aside.state = 'quarantined'`,
+  /** (workerId) */
+  closeWorker: `WITH doomed AS MATERIALIZED (
+  SELECT id FROM workers
+  WHERE id = :workerId::bigint AND state = 'alive' AND NOT EXISTS (SELECT FROM runs WHERE runs.worker_id = workers.id)
+  FOR UPDATE
+)
+UPDATE workers SET state = 'dead' FROM doomed WHERE workers.id = doomed.id`,
+  /** (workerId) */
+  deleteWorker: `DELETE FROM workers
+WHERE id = :workerId::bigint AND state = 'dead' AND NOT EXISTS (SELECT FROM runs WHERE runs.worker_id = workers.id)
+RETURNING id`,
   /** (rowIds) */
   listStandings: `SELECT id, state, worker_id, fence, generation, inbox_seq FROM runs WHERE id = ANY (:rowIds::bigint[])`,
   /** (rowIds, keys) */
@@ -371,6 +637,105 @@ RETURNING run_id`,
 )`,
   /** () */
   flushTail: `SELECT (SELECT now_ms FROM moment) AS now_ms, (SELECT alive FROM moment) AS alive`,
+  /** (beforeRowId, lookMax, states, states, anyWorkflow, namespace, namespace, name, name, createdFromMs, createdFromMs, createdBeforeMs, createdBeforeMs, limit) */
+  listRunsByAge: `WITH newest AS MATERIALIZED (
+  SELECT max(id) AS id FROM runs WHERE id < :beforeRowId::bigint
+)
+SELECT newest.id AS newest_id, (SELECT min(id) FROM runs) AS oldest_id, page.*
+FROM newest LEFT JOIN LATERAL (
+  SELECT stretch.* FROM (
+    SELECT runs.* FROM runs
+    WHERE runs.id <= newest.id AND runs.id > newest.id - :lookMax::bigint
+    ORDER BY runs.id DESC
+    OFFSET 0
+  ) AS stretch
+  WHERE (:states::text[] IS NULL OR state = ANY (:states::text[]))
+    AND (:anyWorkflow::boolean OR workflow_id = ANY (ARRAY(
+      SELECT workflows.id FROM workflows
+      WHERE (:namespace::text IS NULL OR workflows.namespace = :namespace)
+        AND (:name::text IS NULL OR workflows.name = :name)
+    )))
+    AND (:createdFromMs::double precision IS NULL OR created_at_ms >= :createdFromMs)
+    AND (:createdBeforeMs::double precision IS NULL OR created_at_ms < :createdBeforeMs)
+  LIMIT :limit::bigint
+) AS page ON true
+ORDER BY page.id DESC`,
+  /** (names, values, beforeRowId, countMax, beforeRowId, lookMax, states, states, anyWorkflow, namespace, namespace, name, name, createdFromMs, createdFromMs, createdBeforeMs, createdBeforeMs, limit) */
+  listRunsByAttribute: `WITH wanted AS MATERIALIZED (
+  SELECT given.name, given.value, counted.entries
+  FROM unnest(:names::text[], :values::text[]) AS given (name, value)
+  CROSS JOIN LATERAL (
+    SELECT count(*) AS entries FROM (
+      SELECT FROM attributes
+      WHERE attributes.name = given.name AND attributes.value = given.value
+        AND attributes.run_id < :beforeRowId::bigint
+      LIMIT :countMax::bigint
+    ) AS entry
+  ) AS counted
+), rarest AS MATERIALIZED (
+  SELECT name, value FROM wanted ORDER BY entries LIMIT 1
+), entries AS MATERIALIZED (
+  SELECT entry.run_id
+  FROM rarest CROSS JOIN LATERAL (
+    SELECT attributes.run_id FROM attributes
+    WHERE attributes.name = rarest.name AND attributes.value = rarest.value
+      AND attributes.run_id < :beforeRowId::bigint
+    ORDER BY attributes.run_id DESC
+    LIMIT :lookMax::bigint
+  ) AS entry
+), looked AS MATERIALIZED (
+  SELECT count(*) AS entries, min(run_id) AS from_id FROM entries
+)
+SELECT looked.entries, looked.from_id, (SELECT min(id) FROM runs) AS oldest_id, page.*
+FROM looked LEFT JOIN LATERAL (
+  SELECT found.*
+  FROM entries CROSS JOIN LATERAL (SELECT runs.* FROM runs WHERE runs.id = entries.run_id OFFSET 0) AS found
+  WHERE (:states::text[] IS NULL OR found.state = ANY (:states::text[]))
+    AND (:anyWorkflow::boolean OR found.workflow_id = ANY (ARRAY(
+      SELECT workflows.id FROM workflows
+      WHERE (:namespace::text IS NULL OR workflows.namespace = :namespace)
+        AND (:name::text IS NULL OR workflows.name = :name)
+    )))
+    AND (:createdFromMs::double precision IS NULL OR found.created_at_ms >= :createdFromMs)
+    AND (:createdBeforeMs::double precision IS NULL OR found.created_at_ms < :createdBeforeMs)
+    AND NOT EXISTS (
+      SELECT FROM wanted WHERE NOT EXISTS (
+        SELECT FROM attributes AS other
+        WHERE other.name = wanted.name AND other.value = wanted.value AND other.run_id = found.id
+      )
+    )
+  ORDER BY found.id DESC
+  LIMIT :limit::bigint
+) AS page ON true
+ORDER BY page.id DESC`,
+  /** (rowId, rowId, rowId, rowId, rowId) */
+  listHistory: `SELECT 'run' AS piece, NULL::bigint AS seq, NULL::text AS key, NULL::text AS kind, NULL::text AS outcome,
+       row_to_json(runs)::text AS value, NULL::integer AS attempt, NULL::bigint AS at_ms, NULL::bigint AS duration_ms,
+       NULL::bigint AS due_at_ms, NULL::bigint AS began_seq, NULL::bigint AS began_at_ms,
+       NULL::bigint AS consumed_seq, NULL::text AS actor
+FROM runs WHERE id = :rowId::bigint
+UNION ALL
+SELECT 'step', seq, key, kind, outcome, value, attempt, at_ms, duration_ms, NULL, NULL, NULL, NULL, NULL
+FROM steps WHERE run_id = :rowId::bigint
+UNION ALL
+SELECT 'attempt', seq, key, kind, state, error, attempt, at_ms, duration_ms, due_at_ms, began_seq, began_at_ms, NULL, NULL
+FROM attempts WHERE run_id = :rowId::bigint
+UNION ALL
+SELECT 'item', seq, name, kind, NULL, payload, NULL, at_ms, NULL, NULL, NULL, NULL, consumed_seq, actor
+FROM inbox WHERE run_id = :rowId::bigint
+UNION ALL
+SELECT 'note', seq, NULL, kind, NULL, value, NULL, at_ms, NULL, NULL, NULL, NULL, NULL, NULL
+FROM notes WHERE run_id = :rowId::bigint`,
+  /** (rowId) */
+  listActiveSteps: `SELECT attempts.key, attempts.kind, attempts.attempt, began_at_ms, beat, beat_at_ms
+FROM runs JOIN attempts ON attempts.run_id = runs.id AND attempts.generation = runs.generation
+WHERE runs.id = :rowId::bigint AND runs.worker_id IS NOT NULL
+  AND attempts.state = 'running' AND attempts.began_fence = runs.fence
+  AND NOT EXISTS (
+    SELECT FROM steps
+    WHERE steps.run_id = runs.id AND steps.key = attempts.key AND steps.generation = runs.generation
+  )
+ORDER BY attempts.seq`,
 } as const;
 
 /** Migrations, by number. */

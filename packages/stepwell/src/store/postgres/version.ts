@@ -5,6 +5,7 @@ import { StepwellError } from "../../model/errors.ts";
 import type { Identity, Run } from "../../model/run.ts";
 import { type RunRow, toRun, toVersion, type VersionRow } from "../rows.ts";
 import type { Version } from "../store.ts";
+import { tell } from "./listen.ts";
 import { ask, read, type Session } from "./session.ts";
 
 /** Find or insert a version. Several processes may insert the same one at once. */
@@ -14,7 +15,8 @@ export async function ensureVersion(session: Session, identity: Identity): Promi
   const [found] = await read(session, "findVersion", known);
   if (found !== undefined) return remember(session, found);
   await ask(session, "claim", "insertWorkflow", known);
-  await ask(session, "claim", "insertVersion", known);
+  const news = await ask(session, "claim", "insertVersion", known);
+  if (news.length > 0) tell(session, { due: true, inbox: false, ended: false, workers: false });
   const [inserted] = await read(session, "findVersion", known);
   return remember(session, inserted);
 }

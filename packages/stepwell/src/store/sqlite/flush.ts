@@ -16,6 +16,7 @@
  * rolled back and done again with one around every write, so that only that write
  * is refused (S6).
  */
+import { applyInOrder } from "../order.ts";
 import { refusalOf } from "../refusals.ts";
 import type { Write, WriteResult } from "../store.ts";
 import { type Batch, newBatch } from "./batch.ts";
@@ -53,14 +54,14 @@ function applyBatch(session: Session, writes: readonly Write[], nowMs: number): 
     return transact(session, (connection) => {
       const batch = newBatch(session, connection, nowMs);
       const saved = savePlainSteps(batch, writes);
-      return writes.map((write, index) => saved[index] ?? applyWrite(batch, write));
+      return applyInOrder(writes, (write, index) => saved[index] ?? applyWrite(batch, write));
     });
   } catch (error) {
     if (!isRowFault(error)) throw error;
   }
   return transact(session, (connection) => {
     const batch = newBatch(session, connection, nowMs);
-    return writes.map((write) => applyAlone(batch, write));
+    return applyInOrder(writes, (write) => applyAlone(batch, write));
   });
 }
 

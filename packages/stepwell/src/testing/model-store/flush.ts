@@ -2,6 +2,7 @@
  * Flush: write by write, in order (S4). One that is impossible leaves nothing behind and is
  * refused; the others are stored (S6).
  */
+import { applyInOrder } from "../../store/order.ts";
 import { refusalOf } from "../../store/refusals.ts";
 import type { Write, WriteResult } from "../../store/store.ts";
 import { saveAttempt, saveBeat } from "./attempt.ts";
@@ -14,7 +15,7 @@ import type { World } from "./world.ts";
 
 /** One answer per write, in order. */
 export function flush(world: World, writes: readonly Write[], nowMs: number): readonly WriteResult[] {
-  return writes.map((write) => applyAlone({ world, nowMs }, write));
+  return applyInOrder(writes, (write) => applyAlone({ world, nowMs }, write));
 }
 
 function applyAlone(batch: Batch, write: Write): WriteResult {
