@@ -126,8 +126,10 @@ const SETTINGS = [
 
 async function readSettings(url: string): Promise<Readonly<Record<string, string>>> {
   const names = SETTINGS.map((name) => `'${name}'`).join(", ");
-  const values = await query(url, `SELECT current_setting(name, true) FROM unnest(ARRAY[${names}]) AS name`);
-  return Object.fromEntries(
-    SETTINGS.flatMap((name, index) => (values[index] === null ? [] : [[name, String(values[index])]])),
+  const texts = await query(
+    url,
+    `SELECT name || '=' || current_setting(name) FROM unnest(ARRAY[${names}]) AS name
+     WHERE current_setting(name, true) IS NOT NULL`,
   );
+  return Object.fromEntries(texts.map((text) => (text as string).split("=", 2) as [string, string]));
 }

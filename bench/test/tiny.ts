@@ -21,7 +21,7 @@ const STEPS_PER_RUN: Readonly<Record<Workload, number>> = {
 };
 
 /** Rows that are there before. */
-const ROWS_BEFORE: Partial<Record<Workload, number>> = { growth: 1_000, claim: 50, workers: 200 };
+const ROWS_BEFORE: Partial<Record<Workload, number>> = { growth: 1_000, claim: 50, workers: 2_000 };
 
 /** Each workload of a store once, and those twice that are compared with a smaller one of their kind. */
 export function tinyJobs(store: StoreName): readonly Job[] {
@@ -30,11 +30,7 @@ export function tinyJobs(store: StoreName): readonly Job[] {
     const concurrency = workload === "recovery" || workload === "sleepers" ? 20 : 4;
     const idle = workload === "idle" ? { warmupMs: 500, measureMs: 2_000 } : {};
     const job = { ...aJob(store, workload), concurrency, warmupRuns: 1, measureRuns: 6, ...idle };
-    if (workload === "workers")
-      return [
-        { ...job, concurrency: 1 },
-        { ...job, concurrency: 2 },
-      ];
+    if (workload === "workers") return [1, 2].map((workers) => ({ ...job, concurrency: workers }));
     return workload === "claim" ? [job, { ...job, concurrency: 5, rowsBefore: 500 }] : [job];
   });
 }
@@ -73,8 +69,8 @@ export function checkRow(row: Row): void {
   expect(row.runs, what).toBeGreaterThan(0);
   expect(runsPerSecond, what).toBeGreaterThan(0);
   expect(stepsPerSecond / runsPerSecond - stepsPerRun, what).toBeCloseTo(0, 1);
-  if (row.rowsPerRun !== null)
-    expect(row.rowsPerRun, what).toBe(1 + stepsPerRun + (row.workload === "recovery" ? 1 : 0));
+  const rows = 1 + stepsPerRun + (row.workload === "recovery" ? 1 : 0);
+  if (row.rowsPerRun !== null) expect(row.rowsPerRun, what).toBe(rows);
   if (p50Ms !== null && p99Ms !== null) expect(p50Ms, what).toBeLessThanOrEqual(p99Ms);
   if (takeoverMs !== null && recoveryMs !== null) expect(takeoverMs, what).toBeLessThanOrEqual(recoveryMs);
 }

@@ -8,7 +8,7 @@
  * owner of every row, and what that costs is to be seen.
  */
 import { Client } from "pg";
-import type { BareStore, BareText } from "./bare.ts";
+import type { BareStore, BareText } from "./bare-store.ts";
 
 const TABLES = `
   CREATE TABLE runs (

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { setImmediate as turn } from "node:timers/promises";
 import { parseQueries } from "../../scripts/build-sql.ts";
-import type { BareStore, BareText } from "./bare.ts";
+import type { BareStore, BareText } from "./bare-store.ts";
 import { checkout } from "./checkout.ts";
 import { createDatabase, pathOf, perRun } from "./database.ts";
 

@@ -9,30 +9,9 @@ import { hostname } from "node:os";
 import type { Figures, Task } from "../job.ts";
 import { openBarePostgres } from "./bare-postgres.ts";
 import { openBareSqlite } from "./bare-sqlite.ts";
+import type { BareStore, BareText } from "./bare-store.ts";
 import { ORDER, OUTPUT, RESULT, STEPS } from "./checkout.ts";
 import { type Limit, measure } from "./measure.ts";
-
-/** A database, prepared. Each call but `close` is one commit. */
-export type BareStore = {
-  /** Runs of these public ids, under way. @returns their row ids, in that order */
-  readonly insertRuns: (ids: readonly string[]) => Promise<readonly number[]>;
-  readonly saveSteps: (
-    rowIds: readonly number[],
-    step: { readonly key: string; readonly seq: number },
-  ) => Promise<void>;
-  /** `seq`: of the last event in each run's history. */
-  readonly completeRuns: (rowIds: readonly number[], seq: number) => Promise<void>;
-  /** @returns what each run has left */
-  readonly close: () => Promise<Pick<Figures, "bytesPerRun" | "rowsPerRun">>;
-};
-
-/** What is in the rows. Texts are made once: serialising is the engine's work. */
-export type BareText = {
-  readonly input: string;
-  readonly value: string;
-  readonly output: string;
-  readonly actor: string;
-};
 
 const TEXT: BareText = {
   input: JSON.stringify(ORDER),

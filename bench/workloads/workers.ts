@@ -52,7 +52,7 @@ function ended(url: string): Promise<void> {
   });
 }
 
-/** By the moments at which the runs ended. @throws Error when one has not completed */
+/** By the moments at which the runs ended. @throws Error when one has not completed, or all ended at once */
 function paceOf(url: string): Promise<Pick<Figures, "runs" | "elapsedMs">> {
   return withClient(url, async (client) => {
     const text = `
@@ -64,6 +64,7 @@ function paceOf(url: string): Promise<Pick<Figures, "runs" | "elapsedMs">> {
     const { rows } = await client.query<{ runs: number; elapsedMs: number; others: number }>(text, [WARMUP_PART]);
     const { runs, elapsedMs, others } = rows[0]!;
     if (others > 0) throw new Error(`${others} runs have not completed`);
+    if (elapsedMs === 0) throw new Error("too few runs: all ended at once");
     return { runs, elapsedMs };
   });
 }
