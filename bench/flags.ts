@@ -2,6 +2,7 @@
  * Flags of `npm run bench`.
  */
 import { parseArgs } from "node:util";
+import { type StoreName, STORES } from "./base.ts";
 import { type Workload, WORKLOADS } from "./job.ts";
 
 /** One of `--only`; `concurrency` null: all that the plan has. */
@@ -16,6 +17,10 @@ export type Flags = {
   readonly rounds: number;
   /** Null: all. */
   readonly only: readonly Chosen[] | null;
+  /** In the order of {@link STORES}. */
+  readonly store: readonly StoreName[];
+  /** Of a PostgreSQL that runs already; null: see openBase. */
+  readonly url: string | null;
 };
 
 /** Flags, or what is wrong with them, in one line. */
@@ -26,13 +31,19 @@ export type ParsedFlags =
 /** Told for --help, and after a complaint. At most 80 columns. */
 export const USAGE = `npm run bench -- [options]
 
-  --quick         shorter and smaller: all within 50 s; else about 4 minutes
+  --store s       sqlite (if left out), postgres, or sqlite,postgres to compare
+                  both in one run
+  --url u         a PostgreSQL that runs already, postgres://...; or else the
+                  one of STEPWELL_TEST_PG, or one that is started for this
+  --quick         shorter and smaller: all within 50 s; else about 4 minutes;
+                  on PostgreSQL 80 s, and about 10 minutes
   --json          print JSON lines only; npm run --silent keeps npm quiet, too
   --only a,b@n    only a at every concurrency, and b at n alone; known are
                   ${WORKLOADS.slice(0, 6).join(", ")},
-                  ${WORKLOADS.slice(6).join(", ")}
+                  ${WORKLOADS.slice(6).join(", ")};
+                  the last three on PostgreSQL alone
   --rounds n      take turns n times (1 to 99), then print the medians
-  --save          also write bench/results/latest.jsonl and latest.svg
+  --save          also write the rows and a plot into bench/results
   --help          print this`;
 
 const ROUNDS_MAX = 99;
@@ -49,12 +60,21 @@ export function parseFlags(args: readonly string[]): ParsedFlags {
         help: { type: "boolean", default: false },
         rounds: { type: "string", default: "1" },
         only: { type: "string" },
+        store: { type: "string", default: "sqlite" },
+        url: { type: "string" },
       },
     });
-    const { only, rounds, ...switches } = values;
+    const { only, rounds, store, url, ...switches } = values;
+    const stores = parseStores(store);
     return {
       ok: true,
-      flags: { ...switches, rounds: parseRounds(rounds), only: only === undefined ? null : parseOnly(only) },
+      flags: {
+        ...switches,
+        rounds: parseRounds(rounds),
+        only: only === undefined ? null : parseOnly(only),
+        store: stores,
+        url: url === undefined ? null : parseUrl(url, stores),
+      },
     };
   } catch (error) {
     return { ok: false, message: error instanceof Error ? error.message.split(". ")[0]! : String(error) };
@@ -74,4 +94,17 @@ function parseOnly(text: string): readonly Chosen[] {
     if (workload === undefined) throw new Error(`--only does not know "${part}"`);
     return { workload, concurrency: concurrency === undefined ? null : Number(concurrency) };
   });
+}
+
+function parseStores(text: string): readonly StoreName[] {
+  const named = text.split(",").map((part) => part.trim());
+  const unknown = named.find((name) => !STORES.some((store) => store === name));
+  if (unknown !== undefined) throw new Error(`--store does not know "${unknown}"`);
+  return STORES.filter((store) => named.includes(store));
+}
+
+function parseUrl(text: string, stores: readonly StoreName[]): string {
+  if (!stores.includes("postgres")) throw new Error("--url needs --store postgres");
+  if (/^postgres(ql)?:\/\//.test(text) && URL.canParse(text)) return text;
+  throw new Error(`--url takes postgres://user@host/database, not "${text}"`);
 }

@@ -1,14 +1,12 @@
 /**
- * Job: one workload at one size, measured in a process and a database file of its own.
+ * Job: one workload at one size, measured in a process of its own and on a database of its own.
  *
  * A process per job gives each a clean heap and cold code, so that no job pays for the one
  * before it. What the child has measured comes back as one line of JSON on its stdout.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Base, Place, StoreName } from "./base.ts";
 
 /** All workloads, in the order in which they are run; `bare` stands before what is compared with it. */
 export const WORKLOADS = [
@@ -20,6 +18,9 @@ export const WORKLOADS = [
   "recovery",
   "sleepers",
   "growth",
+  "claim",
+  "workers",
+  "idle",
 ] as const;
 
 /** Name of a workload, see bench/workloads/. */
@@ -27,10 +28,11 @@ export type Workload = (typeof WORKLOADS)[number];
 
 /** What to measure, and for how long. */
 export type Job = {
+  readonly store: StoreName;
   readonly workload: Workload;
   /**
    * Runs under way at once: clients in a closed loop, for `recovery` the runs in flight at the kill, for `sleepers`
-   * those asleep at the end.
+   * those asleep at the end, for `claim` those that are due. For `workers` and `idle`: worker processes.
    */
   readonly concurrency: number;
   readonly stepsPerRun: number;
@@ -40,17 +42,20 @@ export type Job = {
   /** No run begins after so long, or after `measureRuns`. */
   readonly measureMs: number;
   readonly measureRuns: number;
-  /** `growth`: checkpoints that are in the file before anything is measured. */
+  /** `growth`: checkpoints that are in the database before anything is measured; `claim`, `workers`: runs that are due. */
   readonly rowsBefore?: number;
 };
 
-/** What the child is told: the job, its part in it, and where. `crash` is the first life of `recovery`. */
-export type Task = Job & {
-  readonly part: "measure" | "crash";
-  readonly path: string;
-  /** When the parent started the child; epoch milliseconds. */
-  readonly spawnedAtMs: number;
-};
+/**
+ * What the child is told: the job, its part in it, and where. `crash` is the first life of `recovery`, `work` one of the
+ * processes of `workers` and `idle`.
+ */
+export type Task = Job &
+  Omit<Place, "remove"> & {
+    readonly part: "measure" | "crash" | "work";
+    /** When the parent started the child; epoch milliseconds. */
+    readonly spawnedAtMs: number;
+  };
 
 /** What the child has measured. Null: has no meaning for this workload. */
 export type Figures = {
@@ -60,15 +65,17 @@ export type Figures = {
   /** From the call of `start` to the run's result. */
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
-  /** User and system time of the whole process. */
-  readonly cpuUsPerRun: number;
-  readonly flushesPerRun: number;
-  /** Resident memory at the end of the measured time. */
+  /** User and system time of the whole process; of all of them, where there are several. */
+  readonly cpuUsPerRun: number | null;
+  /** The same of all processes of the database's server; null also where that is not ours to look at. */
+  readonly serverCpuUsPerRun: number | null;
+  readonly flushesPerRun: number | null;
+  /** Resident memory at the end of the measured time; of all processes, where there are several. */
   readonly rssMb: number;
-  /** Growth of the database file, checkpointed, by all runs (also those of the warm-up). */
-  readonly bytesPerRun: number;
+  /** Growth of the database, checkpointed, by all runs (also those of the warm-up). */
+  readonly bytesPerRun: number | null;
   /** Rows of all tables that hold runs and what belongs to them. */
-  readonly rowsPerRun: number;
+  readonly rowsPerRun: number | null;
   /** `sequential`: time of the run's last tenth of steps over that of its first. */
   readonly tenthRatio: number | null;
   /** `recovery`: from the second process's start to the first step it executed. */
@@ -77,10 +84,33 @@ export type Figures = {
   readonly recoveryMs: number | null;
   /** `sleepers`: resident memory with all of them asleep, above that of the engine without any. */
   readonly sleepersMb: number | null;
-  /** `growth`: CPU time per step on the file that holds `rowsBefore` checkpoints, over that on an empty one. */
+  /** `growth`: CPU time per step on the database that holds `rowsBefore` checkpoints, over that on an empty one. */
   readonly growthRatio: number | null;
-  /** `growth`: growth of the file per step of 200 bytes, its run's own row and all indexes included. */
+  /** `growth`: growth of the database per step of 200 bytes, its run's own row and all indexes included. */
   readonly bytesPerStep: number | null;
+  /** `claim`: the server's time per claimed run. */
+  readonly claimUs: number | null;
+  /** `idle`: statements that the server is sent. */
+  readonly queriesPerSecond: number | null;
+};
+
+/** For those who measure a part of it. */
+export const UNMEASURED: Omit<Figures, "runs" | "elapsedMs" | "rssMb"> = {
+  p50Ms: null,
+  p99Ms: null,
+  cpuUsPerRun: null,
+  serverCpuUsPerRun: null,
+  flushesPerRun: null,
+  bytesPerRun: null,
+  rowsPerRun: null,
+  tenthRatio: null,
+  takeoverMs: null,
+  recoveryMs: null,
+  sleepersMb: null,
+  growthRatio: null,
+  bytesPerStep: null,
+  claimUs: null,
+  queriesPerSecond: null,
 };
 
 /** Printed by the first life of `recovery` when all its runs are in flight. */
@@ -92,14 +122,14 @@ const GRACE_MS = 60_000;
 const FILL_MS_PER_ROW = 0.05;
 
 /** Measure one job. @throws Error with the child's last words, when it fails or is stuck */
-export async function runJob(job: Job): Promise<Figures> {
-  const folder = openFolder();
+export async function runJob(job: Job, base: Base): Promise<Figures> {
+  const { remove, ...place } = await base.openPlace();
   try {
-    const task = { ...job, path: join(folder, "bench.db") };
+    const task = { ...job, ...place };
     if (job.workload === "recovery") await runChild({ ...task, part: "crash" }, READY);
     return JSON.parse(await runChild({ ...task, part: "measure" }, null)) as Figures;
   } finally {
-    closeFolder(folder);
+    await remove();
   }
 }
 
@@ -124,6 +154,7 @@ async function runChild(task: Omit<Task, "spawnedAtMs">, killAt: string | null):
   const code = await ended(child);
   clearTimeout(timer);
   children.delete(child);
+  if (children.size === 0) process.off("exit", sweep);
   const line = said.out.trim().split("\n").at(-1) ?? "";
   const asPlanned = killAt === null ? code === 0 : line === killAt;
   if (asPlanned) return line;
@@ -134,6 +165,7 @@ function spawnChild(task: Task): ChildProcess {
   const entry = fileURLToPath(new URL("child.ts", import.meta.url));
   const flags = ["--conditions=stepwell-source", "--disable-warning=ExperimentalWarning"];
   const child = spawn(process.execPath, [...flags, entry, JSON.stringify(task)], { stdio: ["ignore", "pipe", "pipe"] });
+  if (children.size === 0) process.once("exit", sweep);
   children.add(child);
   return child;
 }
@@ -145,24 +177,9 @@ function ended(child: ChildProcess): Promise<number | string> {
   });
 }
 
-// What must not outlive this process, however it ends.
+/** What must not outlive this process, however it ends. */
 const children = new Set<ChildProcess>();
-const folders = new Set<string>();
-
-function openFolder(): string {
-  if (folders.size === 0) process.once("exit", sweep);
-  const folder = mkdtempSync(join(tmpdir(), "stepwell-bench-"));
-  folders.add(folder);
-  return folder;
-}
-
-function closeFolder(folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
-  folders.delete(folder);
-  if (folders.size === 0) process.off("exit", sweep);
-}
 
 function sweep(): void {
   for (const child of children) child.kill("SIGKILL");
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 }

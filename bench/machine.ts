@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { availableParallelism, cpus, release, tmpdir, totalmem, type } from "node:os";
 import { join } from "node:path";
+import type { ServerSetting } from "./base.ts";
 
 /** What every line of output carries. */
 export type Setting = {
@@ -14,7 +15,7 @@ export type Setting = {
     readonly memoryGb: number;
     readonly os: string;
   };
-  /** Of 4 KiB each, one after another, on the disk where the jobs write. */
+  /** Of 4 KiB each, one after another, in the folder for temporary files, where jobs and a server of ours write. */
   readonly fdatasyncPerSecond: number;
   readonly versions: {
     readonly stepwell: string;
@@ -22,15 +23,18 @@ export type Setting = {
     readonly commit: string | null;
     readonly node: string;
     readonly sqlite: string;
+    /** In rows of that store. */
+    readonly postgres: string | null;
   };
-  readonly settings: {
-    readonly journalMode: "wal";
-    readonly synchronous: "full";
-    readonly walAutocheckpoint: 1000;
+  /** Those of the store, by its own names, and how often and how long was measured. */
+  readonly settings: Readonly<Record<string, string | number | boolean>> & {
     readonly quick: boolean;
     readonly rounds: number;
   };
 };
+
+/** Of the SQLite store. */
+const SQLITE_SETTINGS = { journalMode: "wal", synchronous: "full", walAutocheckpoint: 1000 };
 
 /** Look at the machine; takes about a third of a second. */
 export function describeSetting(quick: boolean, rounds: number): Setting {
@@ -47,8 +51,19 @@ export function describeSetting(quick: boolean, rounds: number): Setting {
       commit: findCommit(),
       node: process.versions.node,
       sqlite: process.versions["sqlite"] ?? "unknown",
+      postgres: null,
     },
-    settings: { journalMode: "wal", synchronous: "full", walAutocheckpoint: 1000, quick, rounds },
+    settings: { ...SQLITE_SETTINGS, quick, rounds },
+  };
+}
+
+/** The same for rows that were measured on a server. */
+export function onServer(setting: Setting, { version, settings }: ServerSetting): Setting {
+  const { quick, rounds } = setting.settings;
+  return {
+    ...setting,
+    versions: { ...setting.versions, postgres: version },
+    settings: { ...settings, quick, rounds },
   };
 }
 

@@ -1,6 +1,7 @@
 /**
  * Plan: which jobs a benchmark has, in which order, at which sizes.
  */
+import type { StoreName } from "./base.ts";
 import type { Chosen } from "./flags.ts";
 import type { Job } from "./job.ts";
 
@@ -16,37 +17,55 @@ const LONG: Times = { warmupMs: 2_000, measureMs: 12_000 };
 /** More than any job reaches in its time. */
 const NO_LIMIT = 1e9;
 
-/** All jobs, each `bare` just before the `checkout` that is compared with it. */
-export function planJobs(quick: boolean): readonly Job[] {
-  const times = quick ? QUICK : LONG;
-  const counts = { warmupRuns: NO_LIMIT, measureRuns: NO_LIMIT };
-  const pairs = CONCURRENCIES.flatMap((concurrency): Job[] => [
-    { workload: "bare", concurrency, stepsPerRun: 5, ...times, ...counts },
-    { workload: "checkout", concurrency, stepsPerRun: 5, ...times, ...counts },
+/** All jobs, store by store, each `bare` just before the `checkout` that is compared with it. */
+export function planJobs(quick: boolean, stores: readonly StoreName[] = ["sqlite"]): readonly Job[] {
+  return stores.flatMap((store) => {
+    const sizes = [...pairs(quick), ...engineJobs(quick), ...(store === "postgres" ? fleetJobs(quick) : [])];
+    return sizes.map((size): Job => ({ store, ...size }));
+  });
+}
+
+type Size = Omit<Job, "store">;
+
+const NO_LIMITS = { warmupRuns: NO_LIMIT, measureRuns: NO_LIMIT };
+
+function pairs(quick: boolean): readonly Size[] {
+  const same = { stepsPerRun: 5, ...timesOf(quick), ...NO_LIMITS };
+  return CONCURRENCIES.flatMap((concurrency): Size[] => [
+    { workload: "bare", concurrency, ...same },
+    { workload: "checkout", concurrency, ...same },
   ]);
+}
+
+function engineJobs(quick: boolean): readonly Size[] {
+  const alone = { concurrency: 1, ...timesOf(quick), ...NO_LIMITS };
+  const once = { ...timesOf(quick), warmupRuns: 0, measureRuns: 1 };
   return [
-    ...pairs,
-    { workload: "latency", concurrency: 1, stepsPerRun: 1, ...times, ...counts },
-    { workload: "fanout", concurrency: 1, stepsPerRun: quick ? 1_000 : 10_000, ...times, ...counts },
-    { workload: "sequential", concurrency: 1, stepsPerRun: quick ? 5_000 : 10_000, ...times, ...counts, warmupRuns: 0 },
-    { workload: "recovery", concurrency: 1_000, stepsPerRun: 4, ...times, warmupRuns: 0, measureRuns: 1 },
-    {
-      workload: "sleepers",
-      concurrency: quick ? 10_000 : 100_000,
-      stepsPerRun: 1,
-      ...times,
-      warmupRuns: 0,
-      measureRuns: 1,
-    },
-    {
-      workload: "growth",
-      concurrency: 64,
-      stepsPerRun: 20,
-      ...times,
-      ...counts,
-      rowsBefore: quick ? 200_000 : 5_000_000,
-    },
+    { workload: "latency", stepsPerRun: 1, ...alone },
+    { workload: "fanout", stepsPerRun: quick ? 1_000 : 10_000, ...alone },
+    { workload: "sequential", stepsPerRun: quick ? 5_000 : 10_000, ...alone, warmupRuns: 0 },
+    { workload: "recovery", concurrency: 1_000, stepsPerRun: 4, ...once },
+    { workload: "sleepers", concurrency: quick ? 10_000 : 100_000, stepsPerRun: 1, ...once },
+    { workload: "growth", stepsPerRun: 20, ...alone, concurrency: 64, rowsBefore: quick ? 200_000 : 5_000_000 },
   ];
+}
+
+/** What concerns several workers, or the claims that keep them apart. The smallest of a kind stands before the others. */
+function fleetJobs(quick: boolean): readonly Size[] {
+  const claims = quick ? [1_000, 10_000, 100_000] : [1_000, 10_000, 100_000, 1_000_000];
+  const claimed = { stepsPerRun: 0, ...timesOf(quick), warmupRuns: 100, measureRuns: 800 };
+  const shared = { stepsPerRun: 5, ...timesOf(quick), ...NO_LIMITS, rowsBefore: quick ? 50_000 : 250_000 };
+  const idle = { warmupMs: quick ? 2_000 : 5_000, measureMs: quick ? 10_000 : 60_000 };
+  return [
+    ...claims.map((rows): Size => ({ workload: "claim", concurrency: rows, rowsBefore: rows, ...claimed })),
+    { workload: "workers", concurrency: 1, ...shared },
+    { workload: "workers", concurrency: 4, ...shared },
+    { workload: "idle", concurrency: 10, stepsPerRun: 0, ...idle, warmupRuns: 0, measureRuns: 0 },
+  ];
+}
+
+function timesOf(quick: boolean): Times {
+  return quick ? QUICK : LONG;
 }
 
 /** The jobs that `only` names. Null when it names one that the plan has not. */

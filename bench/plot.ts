@@ -1,33 +1,64 @@
 /**
- * Plot: the rows as one SVG picture. Left: runs per second by concurrency, the engine beside
- * the bare loop. Right: latency of one run at a time.
+ * Plot: the rows as one SVG picture, a strip for each store. Left: runs per second by concurrency, the engine beside the
+ * bare loop. Right: latency of one run at a time. Strips have the same scales, so that they can be compared.
  *
  * A pure function of the rows; every length in it is in pixels.
  */
+import { type StoreName, STORES } from "./base.ts";
 import type { Row } from "./row.ts";
+import { STORE_TITLES } from "./table.ts";
 
 /** Draw. Panels without rows say so. */
 export function plotSvg(rows: readonly Row[]): string {
-  const throughput: Panel = { title: "Runs per second, by runs at once", groups: throughputGroups(rows) };
-  const latency: Panel = { title: "Milliseconds per run, one at a time", groups: latencyGroups(rows) };
+  const stores = STORES.filter((store) => rows.some((row) => row.store === store));
+  const strips = toStrips(rows, stores.length === 0 ? [STORES[0]] : stores);
+  const height = strips.length * HEIGHT;
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img"`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img"`,
     `  aria-labelledby="title desc" font-family="system-ui, sans-serif" font-size="12" fill="${INK}">`,
     `<title id="title">Stepwell benchmark</title>`,
     `<desc id="desc">${escaped(description(rows))}</desc>`,
-    `<rect width="${WIDTH}" height="${HEIGHT}" fill="#ffffff"/>`,
-    ...drawPanel(throughput, MARGIN),
-    ...drawPanel(latency, MARGIN + PANEL_WIDTH + GAP),
-    drawText({ x: MARGIN, y: HEIGHT - 14, text: caption(rows), anchor: "start", colour: FAINT }),
+    `<rect width="${WIDTH}" height="${height}" fill="#ffffff"/>`,
+    ...strips.flatMap((strip, index) => [
+      `<g transform="translate(0,${index * HEIGHT})">`,
+      ...drawStrip(strip),
+      "</g>",
+    ]),
     "</svg>",
     "",
   ].join("\n");
 }
 
+/** What is drawn of one store. */
+type Strip = { readonly panels: readonly [throughput: Panel, latency: Panel]; readonly caption: string };
+
+/** A store is named where there are several. */
+function toStrips(rows: readonly Row[], stores: readonly StoreName[]): readonly Strip[] {
+  const tops = [axisTop(throughputGroups(rows)), axisTop(latencyGroups(rows))] as const;
+  return stores.map((store) => {
+    const own = rows.filter((row) => row.store === store);
+    const where = stores.length > 1 ? ` on ${STORE_TITLES[store]}` : "";
+    const panels = [
+      { title: `Runs per second${where}, by runs at once`, groups: throughputGroups(own), top: tops[0] },
+      { title: `Milliseconds per run${where}, one at a time`, groups: latencyGroups(own), top: tops[1] },
+    ] as const;
+    return { panels, caption: caption(own) };
+  });
+}
+
+function drawStrip({ panels, caption }: Strip): readonly string[] {
+  return [
+    ...drawPanel(panels[0], MARGIN),
+    ...drawPanel(panels[1], MARGIN + PANEL_WIDTH + GAP),
+    drawText({ x: MARGIN, y: HEIGHT - 14, text: caption, anchor: "start", colour: FAINT }),
+  ];
+}
+
 /** Bars that stand together under one label. */
 type Group = { readonly label: string; readonly bars: readonly Bar[] };
 type Bar = { readonly series: Series; readonly value: number };
-type Panel = { readonly title: string; readonly groups: readonly Group[] };
+/** `top`: the value at the upper end of the axis. */
+type Panel = { readonly title: string; readonly groups: readonly Group[]; readonly top: number };
 type Series = "stepwell" | "bare loop" | "p50" | "p99";
 
 /** Told apart also without colour vision, and in grey. */
@@ -70,28 +101,24 @@ function latencyGroups(rows: readonly Row[]): readonly Group[] {
     ["bare", "5 steps, bare"],
   ] as const;
   return named.flatMap(([workload, label]) => {
-    const row = rows.find((row) => row.workload === workload && row.concurrency === 1);
-    const { p50Ms = null, p99Ms = null } = row ?? {};
-    if (p50Ms === null || p99Ms === null) return [];
-    return [
-      {
-        label,
-        bars: [
-          { series: "p50", value: p50Ms },
-          { series: "p99", value: p99Ms },
-        ] as const,
-      },
-    ];
+    const found = rows.filter((row) => row.workload === workload && row.concurrency === 1);
+    const bars = found.flatMap(({ p50Ms, p99Ms }): readonly Bar[] => {
+      if (p50Ms === null || p99Ms === null) return [];
+      return [
+        { series: "p50", value: p50Ms },
+        { series: "p99", value: p99Ms },
+      ];
+    });
+    return bars.length === 0 ? [] : [{ label, bars }];
   });
 }
 
 function drawPanel(panel: Panel, left: number): readonly string[] {
   const title = drawText({ x: left, y: 34, text: panel.title, anchor: "start", size: 15 });
-  const values = panel.groups.flatMap((group) => group.bars.map((bar) => bar.value));
-  if (values.length === 0) {
+  if (panel.groups.length === 0) {
     return [title, drawText({ x: left, y: TOP, text: "not measured", anchor: "start", colour: FAINT })];
   }
-  const top = axisTop(Math.max(...values));
+  const { top } = panel;
   const yOf = (value: number): number => BOTTOM - (value / top) * (BOTTOM - TOP);
   const slot = PANEL_WIDTH / panel.groups.length;
   const groups = panel.groups.flatMap((group, index) => drawGroup(group, left + slot * index, slot, yOf));
@@ -151,7 +178,8 @@ function drawText(at: {
 }
 
 /** The smallest 1, 2, 4 or 8 times a power of ten that leaves room for the label above the highest bar. */
-function axisTop(highest: number): number {
+function axisTop(groups: readonly Group[]): number {
+  const highest = Math.max(0, ...groups.flatMap((group) => group.bars.map((bar) => bar.value)));
   const least = Math.max(highest * 1.05, Number.MIN_VALUE);
   const power = 10 ** Math.floor(Math.log10(least));
   const factor = [1, 2, 4, 8, 10].find((candidate) => candidate * power >= least) ?? 10;
@@ -161,15 +189,23 @@ function axisTop(highest: number): number {
 function caption(rows: readonly Row[]): string {
   const [row] = rows;
   if (row === undefined) return "";
-  const { machine, versions, fdatasyncPerSecond } = row;
-  const sync = `${numberText(fdatasyncPerSecond)} fdatasync/s, synchronous=FULL`;
-  return `${machine.cpu}, ${machine.cores} cores; ${sync}; Node ${versions.node}, SQLite ${versions.sqlite}`;
+  const { machine, versions, fdatasyncPerSecond, settings } = row;
+  const database =
+    versions.postgres === null
+      ? `synchronous=FULL; SQLite ${versions.sqlite}`
+      : `fsync ${settings["fsync"]}, synchronous_commit ${settings["synchronous_commit"]}; PostgreSQL ${versions.postgres}`;
+  const disk = `${numberText(fdatasyncPerSecond)} fdatasync/s, ${database}`;
+  return `${machine.cpu}, ${machine.cores} cores; ${disk}, Node ${versions.node}`;
 }
 
 function description(rows: readonly Row[]): string {
+  const several = new Set(rows.map(({ store }) => store)).size > 1;
   return rows
     .filter((row) => row.workload === "checkout" || row.workload === "bare")
-    .map((row) => `${row.workload} at ${row.concurrency}: ${numberText(row.runsPerSecond)} runs per second`)
+    .map(({ store, workload, concurrency, runsPerSecond }) => {
+      const where = several ? ` on ${STORE_TITLES[store]}` : "";
+      return `${workload}${where} at ${concurrency}: ${numberText(runsPerSecond)} runs per second`;
+    })
     .join("; ");
 }
 

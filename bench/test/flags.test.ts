@@ -1,9 +1,11 @@
 /** What the benchmark's flags mean, and what is refused. */
 import { describe, expect, it } from "vitest";
 import { parseFlags, USAGE } from "../flags.ts";
+import type { Job } from "../job.ts";
 import { chooseJobs, planJobs } from "../plan.ts";
 
-const NONE = { quick: false, json: false, save: false, help: false, rounds: 1, only: null };
+const SWITCHES = { quick: false, json: false, save: false, help: false };
+const NONE = { ...SWITCHES, rounds: 1, only: null, store: ["sqlite"], url: null };
 
 describe("parseFlags", () => {
   it("asks for everything, once, in a table, when there is no flag", () => {
@@ -12,11 +14,13 @@ describe("parseFlags", () => {
 
   it("understands every flag of the usage", () => {
     const args = ["--quick", "--json", "--save", "--help", "--rounds", "7", "--only", "checkout@512, bare"];
+    args.push("--store", "postgres,sqlite", "--url", "postgres://me@db/test");
     const only = [
       { workload: "checkout", concurrency: 512 },
       { workload: "bare", concurrency: null },
     ];
-    const flags = { quick: true, json: true, save: true, help: true, rounds: 7, only };
+    const given = { rounds: 7, only, store: ["sqlite", "postgres"], url: "postgres://me@db/test" };
+    const flags = { quick: true, json: true, save: true, help: true, ...given };
     expect(parseFlags(args)).toEqual({ ok: true, flags });
     for (const name of Object.keys(NONE)) expect(USAGE).toContain(`--${name}`);
     for (const line of USAGE.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
@@ -30,6 +34,10 @@ describe("parseFlags", () => {
     [["--rounds", "1.5"], '--rounds takes a whole number from 1 to 99, not "1.5"'],
     [["--only", "checkout,latncy"], '--only does not know "latncy"'],
     [["--only", "bare@"], '--only does not know "bare@"'],
+    [["--store", "mysql"], '--store does not know "mysql"'],
+    [["--store", "sqlite,"], '--store does not know ""'],
+    [["--url", "postgres://db/test"], "--url needs --store postgres"],
+    [["--store", "postgres", "--url", "db"], '--url takes postgres://user@host/database, not "db"'],
   ])("refuses %j in one line", (args, message) => {
     expect(parseFlags(args)).toEqual({ ok: false, message });
   });
@@ -48,6 +56,14 @@ describe("the plan", () => {
     },
   );
 
+  it.each([true, false])("asks PostgreSQL for the same, and for what concerns many workers (quick: %s)", (quick) => {
+    const named = (jobs: readonly Job[]): readonly string[] => jobs.map((job) => `${job.workload}@${job.concurrency}`);
+    const [jobs, sqliteJobs] = [planJobs(quick, ["postgres"]), planJobs(quick)];
+    const claims = [1_000, 10_000, 100_000, ...(quick ? [] : [1_000_000])].map((rows) => `claim@${rows}`);
+    expect(named(jobs)).toEqual([...named(sqliteJobs), ...claims, "workers@1", "workers@4", "idle@10"]);
+    expect(planJobs(quick, ["sqlite", "postgres"])).toEqual([...sqliteJobs, ...jobs]);
+  });
+
   it("is cut down to what was chosen", () => {
     const chosen = chooseJobs(planJobs(true), [
       { workload: "checkout", concurrency: 64 },
@@ -62,6 +78,7 @@ describe("the plan", () => {
   });
 
   it("says when something is chosen that it has not", () => {
+    expect(chooseJobs(planJobs(true), [{ workload: "claim", concurrency: null }])).toBeNull();
     expect(chooseJobs(planJobs(true), [{ workload: "checkout", concurrency: 7 }])).toBeNull();
   });
 });

@@ -1,7 +1,7 @@
 /** The plot is well-formed and says what it shows. */
 import { describe, expect, it } from "vitest";
 import { plotSvg } from "../plot.ts";
-import { aRow } from "./a-row.ts";
+import { aPostgresRow, aRow } from "./a-row.ts";
 
 const ROWS = [1, 64, 512]
   .flatMap((concurrency) => [
@@ -13,6 +13,7 @@ const ROWS = [1, 64, 512]
 describe("plotSvg", () => {
   it.each([
     ["all rows", ROWS],
+    ["two stores", [...ROWS, ...ROWS.map((row) => aPostgresRow({ ...row, store: "postgres" }))]],
     ["no rows", []],
     ["one row", ROWS.slice(0, 1)],
     ["a row without latencies", [aRow({ workload: "recovery", p50Ms: null, p99Ms: null })]],
@@ -53,6 +54,19 @@ describe("plotSvg", () => {
       expect(Number(y)).toBeGreaterThanOrEqual(0);
       expect(Number(y) + Number(height)).toBeLessThanOrEqual(380);
     }
+  });
+
+  it("draws a strip for each store, with the same scales", () => {
+    const slow = ROWS.map((row) => aPostgresRow({ ...row, store: "postgres", runsPerSecond: row.runsPerSecond / 10 }));
+    const svg = plotSvg([...ROWS, ...slow]);
+    expect(svg).toContain('viewBox="0 0 880 760"');
+    expect(svg).toContain(">Runs per second on SQLite, by runs at once<");
+    expect(svg).toContain(">Milliseconds per run on PostgreSQL, one at a time<");
+    expect(svg).toContain("fsync on, synchronous_commit on; PostgreSQL 18.4");
+    const [, upper = "", lower = ""] = svg.split("<g transform");
+    const axisOf = (strip: string): readonly string[] => strip.match(/text-anchor="end"[^>]*>[^<]+/g) ?? [];
+    expect(axisOf(upper)).toHaveLength(10);
+    expect(axisOf(lower)).toEqual(axisOf(upper));
   });
 });
 

@@ -1,11 +1,12 @@
 /** Rows: what is computed from the figures, over rounds and against goals. */
 import { describe, expect, it } from "vitest";
-import type { Figures, Job } from "../job.ts";
-import { medianRows, toRow } from "../row.ts";
+import { type Figures, type Job, UNMEASURED } from "../job.ts";
+import { medianRows, type Row, toRow } from "../row.ts";
 import { headerText, rowText, settingText, summaryText } from "../table.ts";
-import { aRow } from "./a-row.ts";
+import { aPostgresRow, aRow } from "./a-row.ts";
 
 const JOB: Job = {
+  store: "sqlite",
   workload: "checkout",
   concurrency: 512,
   stepsPerRun: 5,
@@ -15,6 +16,7 @@ const JOB: Job = {
   measureRuns: 1,
 };
 const FIGURES: Figures = {
+  ...UNMEASURED,
   runs: 26_000,
   elapsedMs: 2_000,
   p50Ms: 39.123456,
@@ -24,12 +26,6 @@ const FIGURES: Figures = {
   rssMb: 200,
   bytesPerRun: 1_820.4,
   rowsPerRun: 6,
-  tenthRatio: null,
-  takeoverMs: null,
-  recoveryMs: null,
-  sleepersMb: null,
-  growthRatio: null,
-  bytesPerStep: null,
 };
 
 const { machine, fdatasyncPerSecond, versions, settings } = aRow();
@@ -50,6 +46,26 @@ describe("toRow", () => {
     expect(toRow(JOB, FIGURES, 1, { earlier: [], setting }).bareRatio).toBeNull();
   });
 
+  it("is compared with rows of its own store alone", () => {
+    const earlier = [aPostgresRow({ workload: "bare", runsPerSecond: 13_000 })];
+    expect(toRow(JOB, FIGURES, 1, { earlier, setting }).bareRatio).toBeNull();
+    expect(toRow({ ...JOB, store: "postgres" }, FIGURES, 1, { earlier, setting }).bareRatio).toBe(1);
+  });
+
+  it("compares claims with those among the fewest runs, and workers with one", () => {
+    const claim = { ...JOB, store: "postgres", workload: "claim", concurrency: 10_000 } as const;
+    const few = toRow({ ...claim, concurrency: 1_000 }, { ...FIGURES, claimUs: 30 }, 1, { earlier: [], setting });
+    expect([few.claimUs, few.claimRatio, few.goals]).toEqual([30, null, []]);
+    const many = toRow(claim, { ...FIGURES, claimUs: 75 }, 1, { earlier: [few], setting });
+    expect([many.claimRatio, many.goals]).toEqual([2.5, [{ figure: "claimRatio", most: 2, met: false }]]);
+
+    const workers = { ...JOB, store: "postgres", workload: "workers", concurrency: 4 } as const;
+    const one = toRow({ ...workers, concurrency: 1 }, FIGURES, 1, { earlier: [few, many], setting });
+    const four = toRow(workers, { ...FIGURES, runs: 39_000 }, 1, { earlier: [few, many, one], setting });
+    expect([one.workersRatio, four.workersRatio]).toEqual([null, 1.5]);
+    expect(four.goals).toEqual([{ figure: "workersRatio", least: 1, met: true }]);
+  });
+
   it("holds the figures against the goals, where they were measured", () => {
     const alone = toRow(JOB, FIGURES, 1, { earlier: [], setting });
     expect(alone.goals).toEqual([{ figure: "runsPerSecond", least: 20_000, met: false }]);
@@ -59,6 +75,15 @@ describe("toRow", () => {
       least: 0.55,
       met: false,
     });
+  });
+});
+
+describe("a goal of one store", () => {
+  it.each([
+    ["sqlite", [{ figure: "runsPerSecond", least: 20_000, met: false }]],
+    ["postgres", [{ figure: "runsPerSecond", least: 8_000, met: true }]],
+  ] as const)("counts for %s alone", (store, goals) => {
+    expect(toRow({ ...JOB, store }, FIGURES, 1, { earlier: [], setting }).goals).toEqual(goals);
   });
 });
 
@@ -94,11 +119,36 @@ describe("medianRows", () => {
     expect(checkout?.goals.map((goal) => goal.met)).toEqual([true, false]);
   });
 
+  it("keeps the stores apart", () => {
+    const medians = medianRows([
+      aRow({ p50Ms: 1 }),
+      aPostgresRow({ p50Ms: 2 }),
+      aRow({ p50Ms: 3 }),
+      aPostgresRow({ p50Ms: 4 }),
+    ]);
+    expect(medians.map(({ store, p50Ms }) => [store, p50Ms])).toEqual([
+      ["sqlite", 2],
+      ["postgres", 3],
+    ]);
+  });
+
   it("takes the mean of the two in the middle", () => {
     const rows = [1, 2, 4, 100].map((p50Ms) => aRow({ p50Ms }));
     expect(medianRows(rows)[0]?.p50Ms).toBe(3);
   });
 });
+
+/** Of a row for which only what it says itself was measured. */
+const NOTHING: Partial<Row> = {
+  runsPerSecond: 0,
+  stepsPerSecond: 0,
+  p50Ms: null,
+  p99Ms: null,
+  cpuUsPerRun: null,
+  flushesPerRun: null,
+  bytesPerRun: null,
+  bareRatio: null,
+};
 
 describe("the table", () => {
   const rows = [
@@ -123,10 +173,16 @@ describe("the table", () => {
     }),
     aRow({ workload: "sleepers", concurrency: 100_000, runsPerSecond: 123_456, sleepersMb: 123.4, bareRatio: null }),
     aRow({ workload: "growth", rowsBefore: 5_000_000, growthRatio: 1.01, bytesPerStep: 329.4, bareRatio: null }),
+    aRow({ workload: "claim", concurrency: 1_000, claimUs: 31.24, bareRatio: null }),
+    aRow({ workload: "claim", concurrency: 1_000_000, claimUs: 35, claimRatio: 1.12, bareRatio: null }),
+    aRow({ workload: "workers", concurrency: 4, workersRatio: 1.34, bareRatio: null }),
+    aRow({ ...NOTHING, workload: "idle", concurrency: 10, queriesPerSecond: 4.2 }),
   ];
 
   it("keeps within 80 columns, under its headings", () => {
-    const lines = [settingText(rows[0]!), headerText(), ...rows.map(rowText), summaryText(rows)].join("\n").split("\n");
+    const both = [...rows, ...rows.map((row) => aPostgresRow({ ...row, store: "postgres" }))];
+    const texts = [settingText([aRow(), aPostgresRow()]), headerText(), ...both.map(rowText), summaryText(both)];
+    const lines = texts.join("\n").split("\n");
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
     expect(new Set([headerText(), ...rows.map(rowText)].map((line) => line.length))).toEqual(new Set([80]));
   });
@@ -141,13 +197,15 @@ describe("the table", () => {
       "33.1",
       "40.3",
       "62",
+      "-",
       "0.0137",
-      "240",
       "1,823",
     ]);
     expect(rowText(rows[1]!).split(/ +/)).toHaveLength(11);
     expect(rowText(rows[1]!)).toMatch(/ 1\.05M .* 1\.53M$/);
     expect(rowText(rows[2]!).split(/ +/).slice(5, 7)).toEqual(["-", "-"]);
+    expect(rowText(aPostgresRow()).split(/ +/).slice(7, 9)).toEqual(["62", "101"]);
+    expect(rowText(rows.at(-1)!).split(/ +/)).toEqual(["idle", "10", "5", "0", "0", ...Array(6).fill("-")]);
   });
 
   it("ends with the ratios, the recovery and the goals", () => {
@@ -155,10 +213,32 @@ describe("the table", () => {
     expect(summaryText([aRow({ goals }), ...rows.slice(1)]).split("\n")).toEqual([
       "checkout at 512: 0.5 x bare",
       "sequential: last tenth 1.02 x first tenth of 5,000 steps",
-      "recovery of 1,000 runs: first step 310 ms, all completed 402 ms after restart",
+      "recovery of 1,000 runs: first step after 310 ms, the last after 402 ms",
       "100,000 sleepers: 123 MB above the empty engine, 123,456 starts/s",
       "growth: 1.01 x CPU per step at 5,000,000 rows, 329 B per step",
+      "claim with 1,000 due: 31.2 us of the server",
+      "claim with 1,000,000 due: 35 us of the server, 1.12 x with the fewest",
+      "4 workers: 1.34 x one",
+      "10 idle workers: 4.2 queries/s",
       "goal met    checkout at 512: runsPerSecond 15,123 (>= 12,000)",
+    ]);
+  });
+
+  it("names the store where there are several", () => {
+    const goals = [{ figure: "runsPerSecond", least: 8_000, met: true }] as const;
+    expect(summaryText([aRow(), aPostgresRow({ goals })]).split("\n")).toEqual([
+      "sqlite checkout at 512: 0.5 x bare",
+      "postgres checkout at 512: 0.5 x bare",
+      "goal met    postgres checkout at 512: runsPerSecond 9,012 (>= 8,000)",
+    ]);
+  });
+
+  it("tells of each store what its speed depends on", () => {
+    expect(settingText([aRow(), aPostgresRow()]).split("\n").slice(2)).toEqual([
+      "9,876 fdatasync/s; quick",
+      "SQLite 3.53.4; WAL, synchronous=FULL",
+      "PostgreSQL 18.4, started for this; fsync on, synchronous_commit on,",
+      "  shared_buffers 128MB, max_wal_size 1GB, full_page_writes on",
     ]);
   });
 });

@@ -1,9 +1,10 @@
 /**
  * Measure: a warm-up, then the part that counts.
  */
-import { type EngineOptions, openEngine, type Workflow } from "stepwell";
-import type { Figures, Task } from "../job.ts";
-import { createDatabase, readContents } from "./database.ts";
+import { openEngine, type Workflow, type WorkOptions } from "stepwell";
+import { type Figures, type Task, UNMEASURED } from "../job.ts";
+import { createDatabase, perRun } from "./database.ts";
+import { readServerCpuUs } from "./server-cpu.ts";
 
 /** When a loop begins no further run. */
 export type Limit = { readonly untilMs: number; readonly runsMax: number };
@@ -16,36 +17,50 @@ export type Subject = {
   readonly flushes: () => number;
 };
 
-/** What is measured while the workload runs; the rest of Figures is read off the file. */
+/** What is measured while the workload runs; the rest of Figures is read off the database. */
 export type Measured = Omit<Figures, "bytesPerRun" | "rowsPerRun">;
 
 /** Warm up, then measure. @throws Error when no run has completed: there is nothing to divide by */
 export async function measure(task: Task, subject: Subject): Promise<Measured> {
   await subject.loop(limitOf(task.warmupMs, task.warmupRuns));
   const flushesBefore = subject.flushes();
-  const cpuBefore = process.cpuUsage();
+  const readCpu = startCpu(task);
   const startedMs = performance.now();
   const latencies = await subject.loop(limitOf(task.measureMs, task.measureRuns));
   const elapsedMs = performance.now() - startedMs;
-  const cpu = process.cpuUsage(cpuBefore);
+  const cpu = readCpu();
   const runs = latencies.length;
   if (runs === 0) throw new Error("no run completed in the measured time");
   const sorted = Float64Array.from(latencies).sort();
   return {
+    ...UNMEASURED,
     runs,
     elapsedMs,
     p50Ms: percentile(sorted, 0.5),
     p99Ms: percentile(sorted, 0.99),
-    cpuUsPerRun: (cpu.user + cpu.system) / runs,
+    ...cpuPerRun(cpu, runs),
     flushesPerRun: (subject.flushes() - flushesBefore) / runs,
     rssMb: process.memoryUsage.rss() / 2 ** 20,
-    tenthRatio: null,
-    takeoverMs: null,
-    recoveryMs: null,
-    sleepersMb: null,
-    growthRatio: null,
-    bytesPerStep: null,
   };
+}
+
+/** Processor time in microseconds; the server's null where it is not ours to look at. */
+export type Cpu = { readonly ownUs: number; readonly serverUs: number | null };
+
+/** Begin to count processor time; what is returned tells how much it is by now. */
+export function startCpu({ serverPid }: Pick<Task, "serverPid">): () => Cpu {
+  const before = process.cpuUsage();
+  const serverBefore = readServerCpuUs(serverPid);
+  return () => {
+    const { user, system } = process.cpuUsage(before);
+    const server = readServerCpuUs(serverPid);
+    return { ownUs: user + system, serverUs: server === null || serverBefore === null ? null : server - serverBefore };
+  };
+}
+
+/** As Figures have it. */
+export function cpuPerRun(cpu: Cpu, runs: number): Pick<Figures, "cpuUsPerRun" | "serverCpuUsPerRun"> {
+  return { cpuUsPerRun: cpu.ownUs / runs, serverCpuUsPerRun: cpu.serverUs === null ? null : cpu.serverUs / runs };
 }
 
 /** Measure a workflow: `concurrency` clients, each of which starts a run, awaits its result, and starts the next. */
@@ -54,25 +69,19 @@ export async function measureWorkflow<Raw, Output>(
   workflow: Workflow<Raw, Output>,
   input: Raw,
 ): Promise<Figures> {
-  const empty = await createDatabase(task.path, workflow);
-  const engine = await openEngine({ store: `sqlite:${task.path}`, workflows: [workflow], work: workOptions(task) });
+  const empty = await createDatabase(task.url, workflow);
+  const engine = await openEngine({ store: task.url, workflows: [workflow], work: workOptions(task) });
   const start = engine.start as (workflow: Workflow<Raw, Output>, input: Raw) => ReturnType<typeof engine.start>;
   const one = async (): Promise<unknown> => (await start(workflow, input)).result();
   const loop = (limit: Limit): Promise<readonly number[]> => closedLoop(task.concurrency, limit, one);
   const measured = await measure(task, { loop, flushes: () => engine.stats().flushes });
   await engine.close();
-  return { ...measured, ...perRun(task.path, empty.bytes) };
+  return { ...measured, ...(await perRun(task.url, empty.bytes)) };
 }
 
 /** A worker that never makes a client wait for a slot. */
-export function workOptions(task: Task): NonNullable<EngineOptions["work"]> {
+export function workOptions(task: Task): WorkOptions {
   return { concurrency: Math.max(task.concurrency, 512) };
-}
-
-/** What each run has left in the file, which had `emptyBytes` without any. */
-export function perRun(path: string, emptyBytes: number): Pick<Figures, "bytesPerRun" | "rowsPerRun"> {
-  const { bytes, runs, rows } = readContents(path);
-  return { bytesPerRun: (bytes - emptyBytes) / runs, rowsPerRun: rows / runs };
 }
 
 /** Clients of which each does one thing after another until the limit; how long each took, in milliseconds. */
@@ -96,7 +105,8 @@ export async function closedLoop(
   return latencies;
 }
 
-function limitOf(durationMs: number, runsMax: number): Limit {
+/** From now on. */
+export function limitOf(durationMs: number, runsMax: number): Limit {
   return { untilMs: performance.now() + durationMs, runsMax };
 }
 

@@ -4,9 +4,9 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Engine, openEngine, workflow, type Workflow } from "stepwell";
-import { type Figures, READY, type Task } from "../job.ts";
-import { createDatabase, readContents } from "./database.ts";
-import { perRun, workOptions } from "./measure.ts";
+import { type Figures, READY, type Task, UNMEASURED } from "../job.ts";
+import { createDatabase, perRun, readContents } from "./database.ts";
+import { cpuPerRun, startCpu, workOptions } from "./measure.ts";
 
 const NAME = "bench/recovery";
 
@@ -21,42 +21,39 @@ export async function crashMidway(task: Task): Promise<void> {
     if (atGate === task.concurrency) console.log(READY);
     return new Promise<never>(() => {});
   });
-  await createDatabase(task.path, journey);
-  const engine = await openEngine({ store: `sqlite:${task.path}`, workflows: [journey], work: workOptions(task) });
+  await createDatabase(task.url, journey);
+  const engine = await openEngine({ store: task.url, workflows: [journey], work: workOptions(task) });
   await Promise.all(Array.from({ length: task.concurrency }, (_, index) => engine.start(journey, index)));
 }
 
 /** Second life: everything counts, from the start of the process. */
 export async function measureRecovery(task: Task): Promise<Figures> {
   const sinceSpawnMs = (): number => Date.now() - task.spawnedAtMs;
+  const readCpu = startCpu(task);
   let takeoverMs: number | null = null;
   const journey = journeyOf(() => {
     takeoverMs ??= sinceSpawnMs();
     return Promise.resolve("open");
   });
-  const engine = await openEngine({ store: `sqlite:${task.path}`, workflows: [journey], work: workOptions(task) });
+  const engine = await openEngine({ store: task.url, workflows: [journey], work: workOptions(task) });
   while (await anyUnfinished(engine)) await sleep(LOOK_MS);
   const recoveryMs = sinceSpawnMs();
-  const cpu = process.cpuUsage();
+  const { user, system } = process.cpuUsage();
+  const cpu = { ...readCpu(), ownUs: user + system };
   const { flushes } = engine.stats();
   const rssMb = process.memoryUsage.rss() / 2 ** 20;
   await engine.close();
-  const { runs } = readContents(task.path);
+  const { runs } = await readContents(task.url);
   return {
+    ...UNMEASURED,
     runs,
     elapsedMs: recoveryMs,
-    p50Ms: null,
-    p99Ms: null,
-    cpuUsPerRun: (cpu.user + cpu.system) / runs,
+    ...cpuPerRun(cpu, runs),
     flushesPerRun: flushes / runs,
     rssMb,
-    tenthRatio: null,
     takeoverMs,
     recoveryMs,
-    sleepersMb: null,
-    growthRatio: null,
-    bytesPerStep: null,
-    ...perRun(task.path, 0),
+    ...(await perRun(task.url, 0)),
   };
 }
 

@@ -20,9 +20,9 @@ export async function measureSequential(task: Task): Promise<Figures> {
   return { ...figures, tenthRatio: ratios[ratios.length >> 1] ?? null };
 }
 
-/** On a file of its own: a full run takes long, and a short one would blur what a run leaves behind. */
+/** On a database of its own: a full run takes long, and a short one would blur what a run leaves behind. */
 async function warmUp(task: Task, steps: number): Promise<void> {
-  const short = { ...task, path: `${task.path}-warmup`, measureRuns: 1 };
+  const short = { ...task, url: task.otherUrl, measureRuns: 1 };
   await measureWorkflow(
     short,
     pagesOf(() => {}),

@@ -4,9 +4,9 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { type Engine, openEngine, workflow } from "stepwell";
-import type { Figures, Task } from "../job.ts";
-import { createDatabase } from "./database.ts";
-import { closedLoop, percentile, perRun, workOptions } from "./measure.ts";
+import { type Figures, type Task, UNMEASURED } from "../job.ts";
+import { createDatabase, perRun } from "./database.ts";
+import { closedLoop, cpuPerRun, percentile, startCpu, workOptions } from "./measure.ts";
 
 const NAME = "bench/sleepers";
 
@@ -22,10 +22,10 @@ const LOOK_MS = 20;
 
 /** `concurrency` runs. The time counts from the first start to the last one's acknowledgement; memory, when all sleep. */
 export async function measureSleepers(task: Task): Promise<Figures> {
-  const empty = await createDatabase(task.path, sleeper);
-  const engine = await openEngine({ store: `sqlite:${task.path}`, workflows: [sleeper], work: workOptions(task) });
+  const empty = await createDatabase(task.url, sleeper);
+  const engine = await openEngine({ store: task.url, workflows: [sleeper], work: workOptions(task) });
   const emptyRss = process.memoryUsage.rss();
-  const cpuBefore = process.cpuUsage();
+  const readCpu = startCpu(task);
   const startedMs = performance.now();
   const limit = { untilMs: Infinity, runsMax: task.concurrency };
   let order = 0;
@@ -34,27 +34,23 @@ export async function measureSleepers(task: Task): Promise<Figures> {
   );
   const elapsedMs = performance.now() - startedMs;
   while (await anyAwake(engine)) await pause(LOOK_MS);
-  const cpu = process.cpuUsage(cpuBefore);
+  const cpu = readCpu();
   const rss = process.memoryUsage.rss();
   const { flushes } = engine.stats();
   await engine.close();
   const runs = latencies.length;
   const sorted = Float64Array.from(latencies).sort();
   return {
+    ...UNMEASURED,
     runs,
     elapsedMs,
     p50Ms: percentile(sorted, 0.5),
     p99Ms: percentile(sorted, 0.99),
-    cpuUsPerRun: (cpu.user + cpu.system) / runs,
+    ...cpuPerRun(cpu, runs),
     flushesPerRun: flushes / runs,
     rssMb: rss / 2 ** 20,
-    tenthRatio: null,
-    takeoverMs: null,
-    recoveryMs: null,
     sleepersMb: (rss - emptyRss) / 2 ** 20,
-    growthRatio: null,
-    bytesPerStep: null,
-    ...perRun(task.path, empty.bytes),
+    ...(await perRun(task.url, empty.bytes)),
   };
 }
 

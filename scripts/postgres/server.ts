@@ -22,6 +22,8 @@ import { query } from "./query.ts";
 
 /** What kind of server; everything may be left out. */
 export type PostgresOptions = {
+  /** Of a server that runs already; then nothing else here counts. */
+  readonly url?: string;
   /** The default is `npm`, PostgreSQL 18. */
   readonly binaries?: BinariesName;
   /** As in postgresql.conf: `{ max_connections: "10" }`. */
@@ -61,7 +63,7 @@ export type OwnServer = {
   readonly kill: () => Promise<void>;
 };
 
-/** The server whose URL is in STEPWELL_TEST_PG; stopping it does nothing. */
+/** The server whose URL was given, or is in STEPWELL_TEST_PG; stopping it does nothing. */
 export type BorrowedServer = {
   readonly kind: "borrowed";
   readonly url: string;
@@ -77,12 +79,12 @@ export class PostgresMissing extends Error {
 }
 
 /**
- * Start one, or connect to the one whose URL is in STEPWELL_TEST_PG.
+ * Start one, or connect to the one whose URL is given or in STEPWELL_TEST_PG.
  *
  * @throws PostgresMissing when there is none for this machine, or none that runs
  */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
-  const named = options.binaries ?? process.env["STEPWELL_TEST_PG"] ?? "";
+  const named = options.url ?? options.binaries ?? process.env["STEPWELL_TEST_PG"] ?? "";
   if (/^postgres(ql)?:\/\//.test(named)) return borrow(named);
   switch (named) {
     case "":
