@@ -63,6 +63,23 @@ it("P9: the dead are looked for when their lease lapses, also if the last renewa
   expect(await isRegistered(world, dead)).toBe(false);
 });
 
+it("P9: a lease lapses by the store's clock, however far from it the worker's own is", async () => {
+  const world = await openWorld();
+  const serverMs = (): number => world.nowMs() + LEASE_MS;
+  await world.open({ workflows: [quick], lease: LEASE_MS }, (store) => ({
+    ...store,
+    registerWorker: (process, offer, nowMs) => store.registerWorker(process, offer, nowMs ?? serverMs()),
+    renewWorker: (workerId, standing, nowMs) => store.renewWorker(workerId, standing, nowMs ?? serverMs()),
+    listWorkers: (nowMs) => store.listWorkers(nowMs ?? serverMs()),
+    buryWorker: (workerId, gone, nowMs) => store.buryWorker(workerId, gone, nowMs ?? serverMs()),
+  }));
+  const dead = await aDeadOne({ ...world, nowMs: serverMs });
+  await world.advance(LEASE_MS - 10);
+  expect(await isRegistered(world, dead)).toBe(true);
+  await world.advance(TAKEOVER_MS);
+  expect(await isRegistered(world, dead)).toBe(false);
+});
+
 it("a takeover that takes its time does not hold up the renewals", async () => {
   const world = await openWorld();
   const { wrap, state } = openBroken("releaseRuns");
