@@ -18,6 +18,8 @@ function openSession(url: string): Session {
     naming: openNaming("public"),
     versions: new Map(),
     tell: () => {},
+    claimNo: 0,
+    doubtfulClaims: [],
     prepared: true,
     inDoubt: false,
     closed: false,
