@@ -20,6 +20,8 @@ function openSession(url: string): Session {
     tell: () => {},
     prepared: true,
     inDoubt: false,
+    claimNo: 0,
+    doubtfulClaims: [],
     closed: false,
   };
   onTestFinished(async () => {
