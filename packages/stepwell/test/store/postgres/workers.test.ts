@@ -129,15 +129,19 @@ describe("a takeover", () => {
       inserts.map((insert) => ({ ...insert, claimFor: scene.workerId })),
       NOW,
     );
+    const where = "public_id LIKE 'both %'";
+    const writer = await begin(`UPDATE runs SET inbox_seq = inbox_seq + 1 WHERE ${where}`);
     const takeOver = async (store: Store): Promise<number> => {
       await store.buryWorker(scene.workerId, true, NOW);
       const { freed } = await store.releaseRuns(scene.workerId, "died", NOW);
       await store.retireWorker(scene.workerId);
       return freed;
     };
-    const freed = await Promise.all(stores.map(takeOver));
-    expect(freed[0]! + freed[1]!).toBe(50);
-    const where = "public_id LIKE 'both %'";
+    const takers = Promise.all(stores.map(takeOver));
+    await waiters(2);
+    await writer.query("COMMIT");
+    const freed = await takers;
+    expect(freed.toSorted((one, other) => one - other)).toEqual([0, 50]);
     expect(await sql(url(), `SELECT DISTINCT fence, crashes, state FROM stepwell.runs WHERE ${where}`)).toEqual([
       ["2", "1", "pending"],
     ]);
@@ -200,5 +204,15 @@ describe("a worker that leaves", () => {
     const listed = (await store.listWorkers(NOW)).find((worker) => worker.workerId === workerId);
     expect(listed).toMatchObject({ state: "dead" });
     expect(await store.releaseRuns(workerId, "died", NOW)).toEqual({ freed: 1, quarantined: [] });
+  });
+
+  it("is not struck off while it lives", async () => {
+    const { store, workerId } = await openScene();
+    const client = await begin();
+    const statement = toStatement("deleteWorker", statementTextOf("deleteWorker"));
+    expect((await client.query(toConfig(statement, { workerId }, false))).rowCount).toBe(0);
+    await client.query("COMMIT");
+    await store.retireWorker(workerId);
+    expect((await store.listWorkers(NOW)).map((worker) => worker.workerId)).not.toContain(workerId);
   });
 });
