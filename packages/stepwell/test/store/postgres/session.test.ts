@@ -22,6 +22,8 @@ function openSession(url: string): Session {
     doubtfulClaims: [],
     prepared: true,
     inDoubt: false,
+    claimNo: 0,
+    doubtfulClaims: [],
     closed: false,
   };
   onTestFinished(async () => {
