@@ -78,9 +78,9 @@ function planLoss(what: Omit<Plan, "met">, arm: (plan: Plan) => void): Lost {
         if (what.fate !== "late") send();
         if (what.fate !== "unanswered") pair.client.destroy();
         else
-          pair.server.removeAllListeners("data").on("data", (answer: Buffer) => {
+          {pair.server.removeAllListeners("data").on("data", (answer: Buffer) => {
             if (answer.subarray(-READY.length).equals(READY)) pair.onAnswer();
-          });
+          });}
       },
     });
   });
