@@ -18,8 +18,6 @@ function openSession(url: string): Session {
     naming: openNaming("public"),
     versions: new Map(),
     tell: () => {},
-    claimNo: 0,
-    doubtfulClaims: [],
     prepared: true,
     inDoubt: false,
     claimNo: 0,
