@@ -51,6 +51,19 @@ function fillRuns({ versionId }: Scene, count: number, columns: Readonly<Record<
   return `INSERT INTO stepwell.runs (${names}) SELECT ${Object.values(all).join(", ")} FROM generate_series(1, ${count}) AS i`;
 }
 
+/** How many runs each page had, until there was no more. */
+async function walk(store: Store, filter: RunFilter): Promise<readonly number[]> {
+  const pages: number[] = [];
+  let beforeRowId: number | null = null;
+  do {
+    const here: Partial<RunFilter> = beforeRowId === null ? {} : { beforeRowId };
+    const page = await store.listRuns({ ...filter, ...here });
+    pages.push(page.runs.length);
+    beforeRowId = page.beforeRowId;
+  } while (beforeRowId !== null);
+  return pages;
+}
+
 describe("a memory", () => {
   const url = useFreshDatabase();
 
@@ -78,15 +91,15 @@ describe("a memory", () => {
   it("P6: is of one moment: every item that its number counts is there", async () => {
     const scene = await openScene(url());
     const { rowId } = await insertHeld(scene, { id: "told" });
-    let posting = true;
     const posts = async (): Promise<void> => {
       for (let at = 0; at < 100; at += 1) await flushOne(scene, postOf("told", { operationId: `${at}` }));
-      posting = false;
     };
     const reads = async (): Promise<void> => {
-      while (posting) {
+      let told = 0;
+      while (told < 100) {
         const { inbox, inboxSeq } = await scene.store.loadMemory(rowId);
         expect(inbox.length).toBe(inboxSeq);
+        told = inboxSeq;
       }
     };
     await Promise.all([posts(), reads(), reads()]);
@@ -143,19 +156,6 @@ describe("many paused runs", () => {
 
 describe("P11: a page", () => {
   const url = useFreshDatabase();
-
-  /** How many runs each page had, until there was no more. */
-  async function walk(store: Store, filter: RunFilter): Promise<readonly number[]> {
-    const pages: number[] = [];
-    let beforeRowId: number | null = null;
-    do {
-      const here: Partial<RunFilter> = beforeRowId === null ? {} : { beforeRowId };
-      const page = await store.listRuns({ ...filter, ...here });
-      pages.push(page.runs.length);
-      beforeRowId = page.beforeRowId;
-    } while (beforeRowId !== null);
-    return pages;
-  }
 
   it("looks at 10,000 runs at most, at 1,000 by attribute, and says where the next one begins", async () => {
     const scene = await openScene(url());
