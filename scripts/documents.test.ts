@@ -36,7 +36,7 @@ const COMMANDS: readonly (readonly [command: RegExp, runBy: string, words: strin
   [/^npm test( -- .*)?$/, "scripts/check.ts", 'script: "test"'],
   [/^npm run (typecheck|lint|doors|knip|format:check|generate:check|build:check)$/, "scripts/check.ts", "PARTS"],
   [/^npm run build$/, "packages/stepwell/package.json", "scripts/build.ts"],
-  [/^npm install stepwell$/, "scripts/consume.ts", '"node_modules/stepwell"'],
+  [/^npm install stepwell( pg)?$/, "scripts/consume.ts", '"node_modules/stepwell"'],
   [/^npm run demo( -- --keep)?$/, "series/01-checkout/test/demo.test.ts", "series/01-checkout/demo.ts"],
   [
     /^npm run series -- 1 --(list|test|fragile|scenario [\w-]+)$/,

@@ -248,6 +248,8 @@ export type Store = {
   readonly kind: string;
   /** What whoever opens it should know, such as a server that does not flush; one sentence each. */
   readonly warnings: readonly string[];
+  /** Flushes that it takes at once; more than one where they do not wait for each other. */
+  readonly flushLines: number;
   /**
    * Longest pause between two looks for what others left that it advises just now; long where watchers are told, shorter
    * where they are not.

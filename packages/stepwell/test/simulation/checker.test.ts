@@ -2,11 +2,25 @@
 import { describe, expect, it } from "vitest";
 import { check, INVARIANTS } from "../../src/testing/simulation/checker.ts";
 import { anEvidence } from "./an-evidence.ts";
+import { flushOf } from "./damage.ts";
 import { FAULTS } from "./faults.ts";
+import { approveAgain } from "./wait-faults.ts";
 
 describe("checker", () => {
   it("finds nothing in a history that keeps every promise", () => {
     expect(check(anEvidence())).toEqual([]);
+  });
+
+  it.each([
+    ["after the answer", 90_000, 2_000],
+    ["after the deadline", 500, 1_900],
+  ])("I29: holds no signal against a wait if it came %s, whatever a clock that was set back says", (_, ...when) => {
+    const [dueInMs, trueMs] = when;
+    const draft = anEvidence();
+    const began = flushOf(draft, (write) => write.kind === "attempt" && write.attempt.key === "@wait/approval/2");
+    Object.assign(began.writes[0]!, { dueInMs });
+    approveAgain(draft, trueMs, 280);
+    expect(check(draft, ["I29"])).toEqual([]);
   });
 
   it.each(FAULTS)("%s: %s", (id, _what, damage) => {

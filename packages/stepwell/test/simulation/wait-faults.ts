@@ -3,7 +3,7 @@
  */
 import type { Draft } from "./an-evidence.ts";
 import { failure } from "./a-stage.ts";
-import { checkpointOf, type Fault, flushOf, startOf, story, text, transitionOf } from "./damage.ts";
+import { again, checkpointOf, type Fault, type Flush, flushOf, startOf, story, text, transitionOf } from "./damage.ts";
 
 /** The run that fails and is undone does so for want of time. */
 function expire(draft: Draft, deadlineAtMs: number | null): void {
@@ -11,6 +11,26 @@ function expire(draft: Draft, deadlineAtMs: number | null): void {
   const write = writes[0]!;
   if (write.kind === "transition") Object.assign(write.transition, { error: failure("late", "RUN_TIMEOUT") });
   story(draft, 3).run.deadlineAtMs = deadlineAtMs;
+}
+
+/**
+ * A second approval comes, and nobody consumes it. The wait for one began at 1,380, was due at 1,880, and was answered
+ * with a timeout at 1,980. `atMs`: by the store's clock.
+ */
+export function approveAgain(draft: Draft, trueMs: number, atMs: number): void {
+  const began = flushOf(draft, (write) => write.kind === "attempt" && write.attempt.key === "@wait/approval/2");
+  const decided = checkpointOf(draft, 1, "@wait/approval/2");
+  const first = flushOf(draft, (write) => write.kind === "post" && write.item.name === "approval");
+  const change = (copy: Flush): void => {
+    const [result] = copy.results;
+    if (result?.kind !== "posted") return;
+    Object.assign(copy, { trueMs });
+    Object.assign(result, { atMs });
+    Object.assign(result.item, { seq: 3, atMs });
+  };
+  again(draft, first, change, trueMs < decided.trueMs ? began : decided);
+  const told = { seq: null, atMs, kind: "received", item: "signal", name: "approval" } as const;
+  story(draft, 1).history.push({ ...told, value: text("late"), actor: "test" });
 }
 
 /** At least one per invariant. */
@@ -58,22 +78,7 @@ export const WAIT_FAULTS: readonly Fault[] = [
     (draft) => void (startOf(draft, "sim/order c-1", "charge").trueMs = 90_000),
   ],
   ["I15", "a cancel was consumed and the run completed", (draft) => void (story(draft, 4).run.state = "completed")],
-  [
-    "I29",
-    "a signal that came in time is answered with a timeout",
-    (draft) => {
-      const { history } = story(draft, 1);
-      history.push({
-        seq: null,
-        atMs: 1_300,
-        kind: "received",
-        item: "signal",
-        name: "approval",
-        value: text("late"),
-        actor: "test",
-      });
-    },
-  ],
+  ["I29", "a signal that came in time is answered with a timeout", (draft) => approveAgain(draft, 1_800, 1_800)],
   ["I31", "a run without a deadline fails for want of time", (draft) => expire(draft, null)],
   ["I31", "a run fails for want of time before its time is up", (draft) => expire(draft, 90_000)],
   [

@@ -21,10 +21,9 @@ import {
 /** Fill the results of a round. `row` is what its statement answered. */
 export async function answerRound(batch: Batch, round: Round, draft: Draft, row: Row): Promise<void> {
   const told = readTold(row);
-  const accepted = (part: PartName, column: string): boolean => Number(row[part]) === draft.columns[column]?.length;
-  const whole = new Set<PartName>(WHOLE.flatMap(([part, column]) => (accepted(part, column) ? [part] : [])));
-  if (told.items.size === draft.columns["postPublicIds"]?.length) whole.add("posts");
-  if (told.runs.length === draft.columns["runPublicIds"]?.length) whole.add("runs");
+  const whole = new Set<PartName>(COUNTED.filter((part) => Number(row[part]) === draft.rows[part]?.length));
+  if (told.items.size === draft.rows.posts?.length) whole.add("posts");
+  if (told.runs.length === draft.rows.runs?.length) whole.add("runs");
   const open: number[] = [];
   let inserted = 0;
   for (const index of round) {
@@ -41,17 +40,8 @@ export async function answerRound(batch: Batch, round: Round, draft: Draft, row:
   if (open.length > 0) await explain(batch, open, told);
 }
 
-/** Parts whose acceptance is a count, and a column that has an entry for each of their writes. */
-const WHOLE: readonly (readonly [PartName, column: string])[] = [
-  ["plain", "plainRunIds"],
-  ["steps", "stepRunIds"],
-  ["attempts", "attemptRunIds"],
-  ["beats", "beatRunIds"],
-  ["notes", "noteRunIds"],
-  ["progress", "progressRunIds"],
-  ["attributes", "attributeRunIds"],
-  ["turns", "turnRunIds"],
-];
+/** Parts whose acceptance is a count. */
+const COUNTED = ["plain", "steps", "attempts", "beats", "notes", "progress", "attributes", "turns"] as const;
 
 const PART_OF: { readonly [K in Exclude<Write["kind"], "checkpoint" | "post" | "wake">]: PartName } = {
   insert_run: "runs",

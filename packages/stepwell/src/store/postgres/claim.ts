@@ -44,11 +44,12 @@ async function claimDue(session: Session, request: ClaimRequest): Promise<readon
   const claimNo = (session.claimNo += 1);
   try {
     const rows = await ask(session, "claim", suspects ? "claimSuspects" : "claimRuns", { ...request, claimNo });
-    if (rows.length > 0)
+    if (rows.length > 0) {
       return await toClaims(
         session,
         rows.filter((row) => row["id"] !== null),
       );
+    }
   } catch (error) {
     // Should it have taken place, nobody else would ever execute these.
     session.doubtfulClaims = [...session.doubtfulClaims, { workerId, suspects, claimNo, rowIds: null }];

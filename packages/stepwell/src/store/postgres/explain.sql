@@ -43,7 +43,7 @@ JOIN runs ON runs.workflow_id = wanted.workflow_id AND runs.public_id = wanted.p
 -- name: beginAttemptAgain
 -- Of an attempt that a crash cut off. Its last heartbeat stays: it tells how far the work had come.
 WITH alive AS MATERIALIZED (
-  SELECT id FROM workers WHERE id = :workerId::bigint AND state = 'alive' FOR SHARE
+  SELECT id FROM workers WHERE id = :workerId::bigint AND state = 'alive' FOR KEY SHARE
 ), begun AS (
   UPDATE attempts
   SET seq = :seq::bigint, at_ms = :nowMs::bigint, duration_ms = :durationMs::bigint,

@@ -13,7 +13,7 @@ import type { Change, NowMs, Write, WriteResult } from "../store.ts";
 import { answerRound } from "./answers.ts";
 import { isRowFault, toStoreError, unknownOutcome } from "./faults.ts";
 import { tell } from "./listen.ts";
-import { composeFlush, type Draft, enterWrite } from "./parts.ts";
+import { composeFlush, type Draft, enterWrite, parametersOf } from "./parts.ts";
 import { type Round, toRounds } from "./rounds.ts";
 import { sendPatiently, type Session } from "./session.ts";
 import type { Batch } from "./told.ts";
@@ -49,7 +49,7 @@ function versionsOf(writes: readonly Write[]): readonly number[] {
 
 async function saveRound(batch: Batch, round: Round): Promise<void> {
   const { session, writes, results, nowMs } = batch;
-  const draft: Draft = { parts: new Set(), columns: {} };
+  const draft: Draft = { parts: new Set(), rows: {} };
   const entered: number[] = [];
   const workers = new Set<number>();
   for (const index of round) {
@@ -65,7 +65,7 @@ async function saveRound(batch: Batch, round: Round): Promise<void> {
   }
   if (entered.length === 0) return;
   try {
-    const values = { ...draft.columns, workers: [...workers], nowMs };
+    const values = { ...parametersOf(draft), workers: [...workers], nowMs };
     const [row] = await sendPatiently(session, "flush", composeFlush(draft.parts), values);
     batch.begun = true;
     await answerRound(batch, entered, draft, row!);

@@ -5,9 +5,10 @@
 import { attributeEntries } from "../attributes.ts";
 import { endingDelivery } from "../delivery.ts";
 import { transitionNote } from "../notes.ts";
+import type { Owner } from "../../model/run.ts";
 import type { Write } from "../store.ts";
 import { toEnding, type Transition } from "../../model/transition.ts";
-import { type QueryName, statementTextOf, type Statement, toStatement } from "./query.ts";
+import { type QueryName, statementTextOf, type Statement, toArrayText, toStatement } from "./query.ts";
 
 /** A part's name. */
 export type PartName =
@@ -25,9 +26,6 @@ export type PartName =
   | "posts"
   | "childEnds"
   | "items";
-
-/** The columns of a flush's parameters, grown write by write. */
-export type Columns = { readonly [parameter: string]: unknown[] };
 
 type Of<Kind extends Write["kind"]> = Extract<Write, { kind: Kind }>;
 
@@ -70,8 +68,62 @@ export function composeFlush(parts: ReadonlySet<PartName>): Statement {
   return statement;
 }
 
-/** What a round's parts are made of. */
-export type Draft = { readonly parts: Set<PartName>; readonly columns: { [parameter: string]: unknown[] } };
+/** The parameters of each part that has rows, in the order of a row's fields. */
+const PARAMETERS = {
+  plain: ["plainRunIds", "plainWorkers", "plainFences", "plainSeqs", "plainDurations", "plainKeys", "plainValues"],
+  steps: [
+    ...["stepRunIds", "stepWorkers", "stepFences", "stepSeqs", "stepDurations", "stepAttempts", "stepCompensables"],
+    ...["stepKinds", "stepOutcomes", "stepKeys", "stepValues", "stepConsumes", "stepClears"],
+  ],
+  attempts: [
+    ...["attemptRunIds", "attemptWorkers", "attemptFences", "attemptSeqs", "attemptNumbers", "attemptDurations"],
+    ...["attemptRans", "attemptDueIns", "attemptDueAts"],
+    ...["attemptKinds", "attemptStates", "attemptKeys", "attemptErrors"],
+  ],
+  beats: ["beatRunIds", "beatWorkers", "beatFences", "beatNumbers", "beatKeys", "beatValues"],
+  notes: ["noteRunIds", "noteWorkers", "noteFences", "noteSeqs", "noteKinds", "noteValues"],
+  progress: ["progressRunIds", "progressWorkers", "progressFences", "progressValues"],
+  attributes: ["attributeRunIds", "attributeWorkers", "attributeFences", "attributeValues"],
+  wakes: ["wakeRunIds", "wakeFences"],
+  runs: [
+    ...["runWorkflowIds", "runVersionIds", "runPublicIds", "runClaimFors", "runInputs", "runInputHashes"],
+    ...["runActors", "runSeeds", "runTimeouts", "runParentIds", "runParentKeys", "runParentAwaits"],
+    ...["runOwnerIds", "runOwnerWorkers", "runOwnerFences"],
+  ],
+  turns: [
+    ...["turnRunIds", "turnWorkers", "turnFences", "turnSeqs", "turnKinds", "turnConsumes"],
+    ...["turnNoteKinds", "turnNotes", "turnStates", "turnDues", "turnSeens", "turnOutputs"],
+    ...["turnErrors", "turnEndings", "turnWaits"],
+  ],
+  posts: [
+    ...["postNamespaces", "postWorkflows", "postPublicIds", "postKinds", "postNames"],
+    ...["postPayloads", "postActors", "postOperations"],
+  ],
+  childEnds: ["endRunIds", "endChildIds", "endNames", "endPayloads", "endOperations"],
+} as const satisfies { readonly [Part in PartName]?: readonly string[] };
+
+/** A part with rows of its own. */
+export type RowPart = keyof typeof PARAMETERS;
+
+type Field = string | number | boolean | null | undefined;
+
+/** What a round's parts are made of: a row per write, and parts that follow from others. */
+export type Draft = { readonly rows: { [Part in RowPart]?: Field[][] }; readonly parts: Set<PartName> };
+
+/** The parameters of a draft, column by column. */
+export function parametersOf({ rows }: Draft): Record<string, string> {
+  const parameters: Record<string, string> = {};
+  for (const part of Object.keys(rows) as RowPart[]) {
+    const names = PARAMETERS[part];
+    for (let place = 0; place < names.length; place += 1) parameters[names[place]!] = toArrayText(rows[part]!, place);
+  }
+  return parameters;
+}
+
+function add({ rows, parts }: Draft, part: RowPart, row: Field[]): void {
+  parts.add(part);
+  (rows[part] ??= []).push(row);
+}
 
 /** Enter a write; `workflowId` of the version, for a run that is inserted. Throws for one that cannot be stored at all. */
 export function enterWrite(draft: Draft, write: Write, workflowId: number): void {
@@ -85,24 +137,23 @@ export function enterWrite(draft: Draft, write: Write, workflowId: number): void
     case "attempt":
       return enterAttempt(draft, write);
     case "beat":
-      enterOwned(draft, "beats", "beat", write);
-      return push(draft, "beat", { Numbers: write.attempt, Keys: write.key, Values: write.value });
+      return add(draft, "beats", [...ownerFields(write), write.attempt, write.key, write.value]);
     case "note":
-      enterOwned(draft, "notes", "note", write);
-      return push(draft, "note", { Seqs: write.seq, Kinds: write.note, Values: write.value });
+      return add(draft, "notes", [...ownerFields(write), write.seq, write.note, write.value]);
     case "progress":
-      enterOwned(draft, "progress", "progress", write);
-      return push(draft, "progress", { Values: write.value });
+      return add(draft, "progress", [...ownerFields(write), write.value]);
     case "attributes":
       attributeEntries(write.values);
-      enterOwned(draft, "attributes", "attribute", write);
-      return push(draft, "attribute", { Values: write.values });
+      return add(draft, "attributes", [...ownerFields(write), write.values]);
     case "wake":
-      draft.parts.add("wakes");
-      return push(draft, "wake", { RunIds: write.rowId, Fences: write.fence });
+      return add(draft, "wakes", [write.rowId, write.fence]);
     case "post":
       return enterPost(draft, write);
   }
+}
+
+function ownerFields({ owner }: { readonly owner: Owner }): readonly [rowId: number, workerId: number, fence: number] {
+  return [owner.rowId, owner.workerId, owner.fence];
 }
 
 /** Whether a checkpoint goes the short way; see flushPlainSteps. */
@@ -112,101 +163,70 @@ export function isPlain(write: Of<"checkpoint">): boolean {
   return kind === "step" && outcome === "completed" && attempt === 1 && !compensable;
 }
 
-function push({ columns }: Draft, prefix: string, fields: Readonly<Record<string, unknown>>): void {
-  for (const field in fields) (columns[prefix + field] ??= []).push(fields[field]);
-}
-
-function enterOwned(
-  draft: Draft,
-  part: PartName,
-  prefix: string,
-  { owner }: { readonly owner: { readonly rowId: number; readonly workerId: number; readonly fence: number } },
-): void {
-  draft.parts.add(part);
-  push(draft, prefix, { RunIds: owner.rowId, Workers: owner.workerId, Fences: owner.fence });
-}
-
-function enterPlain(draft: Draft, write: Of<"checkpoint">): void {
-  const { seq, durationMs, key, value } = write.checkpoint;
-  enterOwned(draft, "plain", "plain", write);
-  push(draft, "plain", { Seqs: seq, Durations: Math.round(durationMs), Keys: key, Values: value });
+function enterPlain(draft: Draft, { owner, checkpoint }: Of<"checkpoint">): void {
+  const { seq, durationMs, key, value } = checkpoint;
+  add(draft, "plain", [owner.rowId, owner.workerId, owner.fence, seq, Math.round(durationMs), key, value]);
 }
 
 function enterStep(draft: Draft, write: Of<"checkpoint">): void {
   const { seq, durationMs, attempt, compensable, kind, outcome, key, value } = write.checkpoint;
-  enterOwned(draft, "steps", "step", write);
-  push(draft, "step", { Seqs: seq, Durations: Math.round(durationMs), Attempts: attempt, Compensables: compensable });
-  push(draft, "step", { Kinds: kind, Outcomes: outcome, Keys: key, Values: value });
-  push(draft, "step", { Consumes: write.consumes, Clears: write.clearsCrashes });
+  const row = [...ownerFields(write), seq, Math.round(durationMs), attempt, compensable, kind, outcome, key, value];
+  add(draft, "steps", [...row, write.consumes, write.clearsCrashes]);
 }
 
 function enterAttempt(draft: Draft, write: Of<"attempt">): void {
   const { seq, attempt, durationMs, dueAtMs, kind, state, key, error } = write.attempt;
-  enterOwned(draft, "attempts", "attempt", write);
-  push(draft, "attempt", { Seqs: seq, Numbers: attempt, Durations: Math.round(durationMs), Rans: durationMs });
-  push(draft, "attempt", { DueIns: write.dueInMs, DueAts: dueAtMs });
-  push(draft, "attempt", { Kinds: kind, States: state, Keys: key, Errors: error });
+  const row = [...ownerFields(write), seq, attempt, Math.round(durationMs), durationMs, write.dueInMs, dueAtMs];
+  add(draft, "attempts", [...row, kind, state, key, error]);
 }
 
 function enterRun(draft: Draft, { run, claimFor, owner }: Of<"insert_run">, workflowId: number): void {
   const { versionId, id, input, inputHash, actor, seed, parent, timeoutMs } = run;
-  draft.parts.add("runs");
-  push(draft, "run", { WorkflowIds: workflowId, VersionIds: versionId, PublicIds: id, ClaimFors: claimFor });
-  push(draft, "run", { Inputs: input, InputHashes: inputHash, Actors: actor, Seeds: seed, Timeouts: timeoutMs });
-  push(draft, "run", { ParentIds: parent?.rowId ?? null, ParentKeys: parent?.key ?? null });
-  push(draft, "run", { ParentAwaits: parent?.awaited === true, OwnerIds: owner?.rowId ?? null });
-  push(draft, "run", { OwnerWorkers: owner?.workerId ?? null, OwnerFences: owner?.fence ?? null });
+  const row: Field[] = [workflowId, versionId, id, claimFor, input, inputHash, actor, seed, timeoutMs];
+  row.push(parent?.rowId, parent?.key, parent?.awaited === true, owner?.rowId, owner?.workerId, owner?.fence);
+  add(draft, "runs", row);
 }
 
 function enterTurn(draft: Draft, write: Of<"transition">): void {
   const { owner, transition, seq, consumes, parent } = write;
   const note = transitionNote(transition);
-  enterOwned(draft, "turns", "turn", write);
   if (note !== null || consumes !== null) draft.parts.add("turnNotes");
-  push(draft, "turn", { Seqs: seq, Kinds: transition.kind, Consumes: consumes, ...fieldsOf(transition) });
-  push(draft, "turn", { NoteKinds: note?.kind ?? null, Notes: note?.value ?? null });
+  const row: Field[] = [owner.rowId, owner.workerId, owner.fence, seq, transition.kind, consumes];
+  row.push(note?.kind, note?.value, ...turnFields(transition));
+  add(draft, "turns", row);
   const ending = parent?.awaited === true ? toEnding(transition) : null;
   if (ending === null || parent === null) return;
   // The child's public id is known to the statement alone, which puts the actor together.
   const { name, payload, operationId } = endingDelivery({ owner, id: "", parent, ending });
-  draft.parts.add("childEnds").add("items");
-  push(draft, "end", { RunIds: parent.rowId, ChildIds: owner.rowId });
-  push(draft, "end", { Names: name, Payloads: payload, Operations: operationId });
+  draft.parts.add("items");
+  add(draft, "childEnds", [parent.rowId, owner.rowId, name, payload, operationId]);
 }
 
-const STATES: { readonly [Kind in Exclude<Transition["kind"], "park" | "release">]: string } = {
-  complete: "completed",
-  fail: "failed",
-  cancel: "cancelled",
-  compensate: "compensating",
-  pause: "paused",
-};
-
-/** `Seens` null: the inbox does not matter. */
-function fieldsOf(transition: Transition): Readonly<Record<string, unknown>> {
-  const none = { States: null, Dues: null, Seens: null, Outputs: null, Errors: null, Endings: null, Waits: null };
+/** State, due time, inbox seen (null: it does not matter), output, error, ending and waits after it. */
+function turnFields(transition: Transition): readonly Field[] {
   switch (transition.kind) {
     case "complete":
-      return { ...none, States: STATES.complete, Outputs: transition.output };
+      return ["completed", null, null, transition.output, null, null, null];
     case "fail":
+      return ["failed", null, null, null, transition.error, null, null];
     case "cancel":
+      return ["cancelled", null, null, null, transition.error, null, null];
     case "pause":
-      return { ...none, States: STATES[transition.kind], Errors: transition.error };
+      return ["paused", null, null, null, transition.error, null, null];
     case "compensate":
-      return { ...none, States: STATES.compensate, Errors: transition.error, Endings: transition.ending };
+      return ["compensating", null, null, null, transition.error, transition.ending, null];
     case "release":
-      return none;
+      return [null, null, null, null, null, null, null];
     case "park": {
       const { state, dueAtMs, waitingFor, inboxSeen } = transition;
       const due = dueAtMs === null ? null : Math.ceil(dueAtMs);
-      return { ...none, States: state, Dues: due, Seens: inboxSeen, Waits: JSON.stringify(waitingFor) };
+      return [state, due, inboxSeen, null, null, null, JSON.stringify(waitingFor)];
     }
   }
 }
 
 function enterPost(draft: Draft, { to, item }: Of<"post">): void {
-  draft.parts.add("posts").add("items");
-  push(draft, "post", { Namespaces: to.namespace, Workflows: to.name, PublicIds: to.id });
-  push(draft, "post", { Kinds: item.kind, Names: item.name, Payloads: item.payload });
-  push(draft, "post", { Actors: item.actor, Operations: item.operationId });
+  draft.parts.add("items");
+  const { kind, name, payload, actor, operationId } = item;
+  add(draft, "posts", [to.namespace, to.name, to.id, kind, name, payload, actor, operationId]);
 }

@@ -21,7 +21,7 @@ import { openNaming } from "./naming.ts";
 import { quote } from "./query.ts";
 import { checkEntry, checkRights } from "./rights.ts";
 import { findRuns, listEnded, listInbox, loadMemories } from "./run.ts";
-import type { Session } from "./session.ts";
+import { LANE_SIZES, type Session } from "./session.ts";
 import { ensureVersion, listVersions } from "./version.ts";
 import {
   buryWorker,
@@ -116,6 +116,7 @@ function toStore(session: Session, listening: Listening, warnings: readonly stri
   return {
     kind: "postgres",
     warnings,
+    flushLines: LANE_SIZES.flush,
     pollMs: listening.pollMs,
     ensureVersion: (identity) => ensureVersion(session, identity),
     listVersions: () => listVersions(session),
@@ -148,4 +149,3 @@ async function closeSession(session: Session, listening: Listening): Promise<voi
   session.closed = true;
   await Promise.all(Object.values(session.lanes).map((pool) => pool.end()));
 }
-

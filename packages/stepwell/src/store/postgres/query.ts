@@ -76,22 +76,32 @@ export function toConfig({ name, text, binds }: Statement, values: Values, prepa
   return prepared ? { name, text, values: bound } : { text, values: bound };
 }
 
-/** The driver's own way with arrays takes three times as long (measured with 512 texts of 200 bytes). */
 function toParameter(value: unknown): unknown {
-  if (!Array.isArray(value)) return value;
-  const elements = value as readonly Element[];
+  return Array.isArray(value)
+    ? toArrayText(
+        value.map((element: Element) => [element]),
+        0,
+      )
+    : value;
+}
+
+/** A value of an array; undefined counts as null. */
+type Element = string | number | boolean | null | undefined;
+
+/** One column of rows, as the text of an array. The driver's own way takes three times as long (measured). */
+export function toArrayText(rows: readonly (readonly Element[])[], place: number): string {
   let text = "{";
-  for (let index = 0; index < elements.length; index += 1) {
-    text += (index === 0 ? "" : ",") + toElement(elements[index]);
+  for (let index = 0; index < rows.length; index += 1) {
+    text += (index === 0 ? "" : ",") + toElement(rows[index]![place]);
   }
   return `${text}}`;
 }
 
 const SPECIAL = /["\\]/g;
 
-type Element = string | number | boolean | null | undefined;
-
 function toElement(element: Element): string {
   if (element === null || element === undefined) return "NULL";
-  return typeof element === "string" ? `"${element.replace(SPECIAL, "\\$&")}"` : `${element}`;
+  if (typeof element !== "string") return `${element}`;
+  const plain = !element.includes('"') && !element.includes("\\");
+  return plain ? `"${element}"` : `"${element.replace(SPECIAL, "\\$&")}"`;
 }

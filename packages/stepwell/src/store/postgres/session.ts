@@ -5,7 +5,7 @@
  * does not hold up a commit, and nothing holds up a heartbeat (F11). A connection is opened when
  * it is first needed and closed when it has been idle.
  *
- *   flush  one: group commits follow one another
+ *   flush  two: while one group commit is under way, the next is put together
  *   claim  two: claims and what else changes rows, but rarely
  *   look   three: reads
  *   beat   one: the worker's heartbeat and the registry
@@ -64,7 +64,7 @@ export type Session = {
 };
 
 /** Connections of each lane at most. */
-export const LANE_SIZES: Readonly<Record<Lane, number>> = { flush: 1, claim: 2, look: 3, beat: 1 };
+export const LANE_SIZES: Readonly<Record<Lane, number>> = { flush: 2, claim: 2, look: 3, beat: 1 };
 
 /** What may pass is tried so often. */
 const TRIES_MAX = 5;

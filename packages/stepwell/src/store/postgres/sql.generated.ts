@@ -315,7 +315,7 @@ FROM unnest(:workflowIds::bigint[], :publicIds::text[]) AS wanted (workflow_id, 
 JOIN runs ON runs.workflow_id = wanted.workflow_id AND runs.public_id = wanted.public_id`,
   /** (workerId, seq, nowMs, durationMs, seq, beganAtMs, fence, rowId, key, attempt, beforeSeq, rowId, fence, workerId, beforeSeq, noteKind, beforeAtMs, note) */
   beginAttemptAgain: `WITH alive AS MATERIALIZED (
-  SELECT id FROM workers WHERE id = :workerId::bigint AND state = 'alive' FOR SHARE
+  SELECT id FROM workers WHERE id = :workerId::bigint AND state = 'alive' FOR KEY SHARE
 ), begun AS (
   UPDATE attempts
   SET seq = :seq::bigint, at_ms = :nowMs::bigint, duration_ms = :durationMs::bigint,
@@ -334,7 +334,7 @@ ON CONFLICT DO NOTHING
 RETURNING run_id`,
   /** (workers, nowMs) */
   flushHead: `WITH alive AS MATERIALIZED (
-  SELECT id FROM workers WHERE id = ANY (:workers::bigint[]) AND state = 'alive' FOR SHARE
+  SELECT id FROM workers WHERE id = ANY (:workers::bigint[]) AND state = 'alive' FOR KEY SHARE
 ), moment AS MATERIALIZED (
   SELECT coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint) AS now_ms,
          coalesce((SELECT array_agg(id) FROM alive), '{}'::bigint[]) AS alive

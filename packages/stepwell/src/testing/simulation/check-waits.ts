@@ -6,6 +6,10 @@ import { parseFailure } from "../../model/failure.ts";
 import type { HistoryEvent } from "../../model/history.ts";
 import { type Case, type Finding, type Invariant, isEarly, toJson } from "./case.ts";
 import { type Request, runText, type Story } from "./evidence.ts";
+import type { Ledger } from "./ledger.ts";
+
+type Began = Ledger["attempts"][number];
+type Post = Ledger["posts"][number];
 
 const SIGNALS: Invariant = {
   id: "I13",
@@ -84,28 +88,39 @@ function wrongPayloads({ run, history }: Story): Finding[] {
   });
 }
 
-type Received = HistoryEvent & { readonly kind: "received" };
-
-/** A signal left over although an earlier stored deadline of its name had passed without one. */
+/** A signal left over although a wait for its name, which it had reached in time, was answered with a timeout. */
 function passedOver(c: Case, { run, history }: Story): Finding[] {
-  const timeouts = history.flatMap((event) => (isTimeout(event) ? [event] : []));
-  return timeouts.flatMap((timeout) => {
+  const { rowId } = run;
+  return history.filter(isTimeout).flatMap((timeout) => {
     const name = /(?:^|\/)@wait\/([^/]+)\//.exec(timeout.key)?.[1];
-    const began = history.find((event) => event.kind === "wait_began" && event.key === timeout.key);
-    const dueAtMs = began?.kind === "wait_began" ? (began.dueAtMs ?? Infinity) : Infinity;
-    const early = history.find((event): event is Received => {
-      const waiting = event.kind === "received" && event.item === "signal" && event.name === name;
-      return waiting && event.atMs < dueAtMs && (event.seq === null || event.seq > (timeout.seq ?? 0));
-    });
-    const stored = c.ledger.posts.find(
-      (post) => post.rowId === run.rowId && post.name === name && post.atMs === early?.atMs,
-    );
+    const began = c.ledger.attempts.find((one) => one.rowId === rowId && isBeginning(one, timeout.key));
     const decided = c.acceptedOf(runText(run), timeout.key);
-    const before = stored === undefined || decided === null || stored.at < decided.at;
-    if (early === undefined || !before) return [];
-    const what = `"${timeout.key}" timed out (due ${dueAtMs}), but ${name} ${early.value} was stored at ${early.atMs}`;
+    const early = c.ledger.posts.find((post) => {
+      if (post.rowId !== rowId || post.kind !== "signal" || post.name !== name) return false;
+      if (decided !== null && post.at > decided.at) return false;
+      return (began === undefined || isInTime(began, post)) && !wasConsumedBefore(c, post, timeout.seq ?? 0);
+    });
+    if (early === undefined) return [];
+    const dueAtMs = began?.entry.attempt.dueAtMs;
+    const what = `"${timeout.key}" timed out (due ${dueAtMs}), but ${name} ${early.seq} was stored at ${early.atMs}`;
     return [{ run: runText(run), what }];
   });
+}
+
+function isBeginning({ entry: { attempt } }: Began, key: string): boolean {
+  return attempt.key === key && attempt.state === "waiting";
+}
+
+/** By the store's clock and by true time: a clock that was set back stands still, and makes all look in time. */
+function isInTime(began: Began, { atMs, trueMs }: Post): boolean {
+  const dueAtMs = began.entry.attempt.dueAtMs ?? Infinity;
+  return atMs < dueAtMs && trueMs - began.trueMs < dueAtMs - began.atMs;
+}
+
+function wasConsumedBefore(c: Case, { rowId, seq }: Post, historySeq: number): boolean {
+  return c.ledger.checkpoints.some(
+    ({ rowId: of, entry }) => of === rowId && entry.consumes === seq && entry.checkpoint.seq < historySeq,
+  );
 }
 
 function isTimeout(event: HistoryEvent): event is HistoryEvent & { readonly kind: "step" } {

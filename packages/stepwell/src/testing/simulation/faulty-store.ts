@@ -68,6 +68,7 @@ export function openFaultyStore(disk: Disk, caller: Process, dice: Dice, hostMs:
   return {
     kind: store.kind,
     warnings: store.warnings,
+    flushLines: store.flushLines,
     pollMs: store.pollMs,
     ensureVersion: (identity) => send(line, "write", () => store.ensureVersion(identity)),
     listVersions: () => read(() => store.listVersions()),

@@ -13,6 +13,15 @@ import { sql } from "./server.ts";
 const NOTHING: Change = { due: false, inbox: false, ended: false, workers: false };
 const EVERYTHING: Change = { due: true, inbox: true, ended: true, workers: true };
 
+/** A watcher, once messages come through. */
+async function hearing(store: Store): Promise<Change[]> {
+  const heard: Change[] = [];
+  store.watch((change) => heard.push(change));
+  await expect.poll(() => heard).toEqual([EVERYTHING]);
+  heard.length = 0;
+  return heard;
+}
+
 describe("a store that listens", () => {
   const url = useFreshDatabase();
 
@@ -20,15 +29,6 @@ describe("a store that listens", () => {
     const store = await openPostgresStore(`${url()}${query}`, { pace: openHost() });
     onTestFinished(() => store.close());
     return store;
-  }
-
-  /** A watcher, once messages come through. */
-  async function hearing(store: Store): Promise<Change[]> {
-    const heard: Change[] = [];
-    store.watch((change) => heard.push(change));
-    await expect.poll(() => heard).toEqual([EVERYTHING]);
-    heard.length = 0;
-    return heard;
   }
 
   const listeners = "FROM pg_stat_activity WHERE application_name = 'stepwell listen' AND datname = current_database()";

@@ -18,10 +18,10 @@ function openSession(url: string): Session {
     naming: openNaming("public"),
     versions: new Map(),
     tell: () => {},
-    claimNo: 0,
-    doubtfulClaims: [],
     prepared: true,
     inDoubt: false,
+    claimNo: 0,
+    doubtfulClaims: [],
     closed: false,
   };
   onTestFinished(async () => {
@@ -94,8 +94,9 @@ describe("a statement", () => {
 
   it("P1: that could not be sent has not happened", async () => {
     const session = openSession("postgres://kim@127.0.0.1:1/x");
-    for (const lane of WRITERS)
+    for (const lane of WRITERS) {
       expect((await failureOf(say(session, lane, "SELECT 1"))).code).toBe("STORE_UNREACHABLE");
+    }
   });
 
   it("F9: does not wait for ever at a connection whose other end has gone", { timeout: 15_000 }, async () => {
@@ -115,8 +116,9 @@ describe("a statement", () => {
   it("is given up by the server a little earlier", async () => {
     const session = openSession(url());
     const limits: unknown[] = [];
-    for (const lane of [...WRITERS, "look"] as const)
+    for (const lane of [...WRITERS, "look"] as const) {
       limits.push(...(await say(session, lane, "SHOW statement_timeout")));
+    }
     expect(limits).toEqual(["9500ms", "9500ms", "2500ms", "29500ms"].map((limit) => ({ statement_timeout: limit })));
   });
 
