@@ -10,7 +10,12 @@ import type { Submission } from "./worker-process.ts";
 export type Fate = "paid" | "declined" | "refunded";
 
 /** One order of the demo. */
-export type Role = Submission & { readonly fate: Fate; readonly about: string };
+export type Role = Submission & {
+  readonly fate: Fate;
+  readonly about: string;
+  /** The operation during which its worker is killed: the service has acted, and the answer is on its way. */
+  readonly killedDuring?: "charge" | "insert";
+};
 
 /** Slow enough to watch. */
 export const DEMO_PACE: Pace = { answerMs: 220, timeoutMs: 400, retryAfterMs: 500 };
@@ -23,7 +28,13 @@ export const KILLED_ID = "order:1001";
 
 /** All orders, submitted at once. */
 export const CAST: readonly Role[] = [
-  { id: KILLED_ID, fate: "paid", about: "the worker dies right after the charge", order: sampleOrder() },
+  {
+    id: KILLED_ID,
+    fate: "paid",
+    about: "the worker dies right after the charge",
+    killedDuring: "charge",
+    order: sampleOrder(),
+  },
   {
     id: "order:1002",
     fate: "declined",

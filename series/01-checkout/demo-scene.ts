@@ -4,7 +4,7 @@
 import { formatMoney } from "../growthcorp/money.ts";
 import type { Terminal } from "../growthcorp/terminal.ts";
 import type { WorldEvent } from "../growthcorp/world/world.ts";
-import { CAST, KILLED_ID } from "./demo-cast.ts";
+import type { Role } from "./demo-cast.ts";
 import type { WorkerMessage } from "./worker-process.ts";
 
 /** What happened in words, by operation and answer. */
@@ -24,44 +24,63 @@ const WORDS: Readonly<Record<string, string>> = {
   "send unavailable": "mail service is down, will try again",
 };
 
+/** What the service has not done again, by operation. */
+const REPLAYED: Readonly<Record<string, string>> = {
+  charge: "charged",
+  insert: "written",
+  reserve: "set aside",
+  send: "sent",
+};
+
 const WORRIES: ReadonlySet<string> = new Set(["timeout", "unavailable", "card_declined", "not_available"]);
 
-/** Prints what workers tell; times count from the making of the scene. */
-export function openScene(terminal: Terminal): (message: WorkerMessage) => void {
-  const { print, paint } = terminal;
-  const startedMs = performance.now();
+/** Prints what the workers of one task tell; times count from the making of the scene. */
+export function openScene(terminal: Terminal, cast: readonly Role[]): (message: WorkerMessage) => void {
+  const { paint } = terminal;
+  const tell = openClock(terminal);
   const ended = new Set<string>();
   return (message) => {
-    const line = message.kind === "world" ? worldLine(terminal, message.event) : endLine(terminal, message, ended);
-    if (line === null) return;
+    if (message.kind === "ready") return;
+    const id = message.kind === "world" ? message.event.reference : message.id;
+    const text =
+      message.kind === "world" ? eventText(terminal, cast, message.event) : endText(terminal, message, ended.has(id));
+    if (message.kind === "ended") ended.add(id);
+    if (text !== null) tell(`${paint.cyan(id)}  ${text}`);
+  };
+}
+
+/** Prints lines with the time that has passed since it was made. */
+export function openClock({ print, paint }: Terminal): (line: string) => void {
+  const startedMs = performance.now();
+  return (line) => {
     const time = `${((performance.now() - startedMs) / 1_000).toFixed(2)} s`;
     print(`${paint.dim(time.padStart(8))}  ${line}`);
   };
 }
 
-function worldLine({ paint }: Terminal, event: WorldEvent): string | null {
-  if (event.kind === "acted" && event.operation === "charge" && event.reference === KILLED_ID) {
-    return `${paint.cyan(event.reference)}  ${paint.dim(`${amountOf(event.reference)} charged, answer on its way`)}`;
+/** What happened at a service, in words; null: nothing worth telling. */
+export function eventText({ paint }: Terminal, cast: readonly Role[], event: WorldEvent): string | null {
+  const { kind, operation, reference } = event;
+  const role = cast.find((candidate) => candidate.id === reference);
+  const amount = role === undefined ? "" : amountOf(role);
+  if (kind === "acted" && operation === role?.killedDuring) {
+    return paint.dim(`${operation === "charge" ? `${amount} charged` : "order written"}, answer on its way`);
   }
-  if (event.kind !== "answered") return null;
-  const amount = event.operation === "charge" && event.code === "ok" ? ` ${amountOf(event.reference)}` : "";
-  const said = WORDS[`${event.operation} ${event.code}`] ?? `${event.service} ${event.operation}: ${event.code}`;
-  const words = said + amount;
-  const replayed = event.replayed ? paint.bold(" (same key: charged once)") : "";
+  if (kind !== "answered") return null;
+  const said = WORDS[`${operation} ${event.code}`] ?? `${event.service} ${operation}: ${event.code}`;
+  const words = operation === "charge" && event.code === "ok" ? `${said} ${amount}` : said;
   const told = WORRIES.has(event.code) ? paint.yellow(words) : words;
-  return `${paint.cyan(event.reference)}  ${told}${replayed}`;
+  return event.replayed ? told + paint.bold(` (same key: ${REPLAYED[operation] ?? "done"} once)`) : told;
 }
 
-/** A second worker that starts an ended order again only hears how it ended. */
-function endLine({ paint }: Terminal, message: WorkerMessage, ended: Set<string>): string | null {
-  if (message.kind !== "ended") return null;
-  if (ended.has(message.id)) return `${paint.cyan(message.id)}  ${paint.dim("ended before the crash, not run again")}`;
-  ended.add(message.id);
-  const done = message.state === "completed" ? paint.green("completed") : paint.red(`failed: ${message.error}`);
-  return `${paint.cyan(message.id)}  ${paint.bold("■")} ${done}`;
+/** How a run ended. A second worker that starts an ended order again only hears of it: `again`. */
+export function endText({ paint }: Terminal, { state, error }: Pick<Ended, "state" | "error">, again = false): string {
+  if (again) return paint.dim("ended before the crash, not run again");
+  return `${paint.bold("■")} ${state === "completed" ? paint.green("completed") : paint.red(`failed: ${error}`)}`;
 }
 
-function amountOf(id: string): string {
-  const role = CAST.find((candidate) => candidate.id === id);
-  return role === undefined ? "" : formatMoney(role.order.payment_info.amount, role.order.payment_info.currency);
+type Ended = Extract<WorkerMessage, { kind: "ended" }>;
+
+function amountOf({ order }: Role): string {
+  return formatMoney(order.payment_info.amount, order.payment_info.currency);
 }

@@ -1,31 +1,35 @@
 /**
  * Demo of chapter 1, `npm run demo`: six checkouts at once, a worker that is killed with -9 in the
- * middle, another one that finishes, and the proof from the services' own books.
+ * middle, another one that finishes, and the proof from the services' own books. With `--postgres`: demo-fleet.ts.
  *
- * Exit codes: 0 the proof holds, 1 it does not, 2 called wrongly.
+ * Exit codes: 0 the proof holds, 1 it does not, 2 called wrongly, 3 there is no PostgreSQL.
  */
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { openEngine } from "stepwell";
+import { PostgresMissing } from "../../scripts/postgres/server.ts";
 import { openScratch } from "../growthcorp/scratch.ts";
 import { endWithReader, openTerminal, type Terminal, wrapText } from "../growthcorp/terminal.ts";
-import { renderTimeline } from "../growthcorp/timeline.ts";
-import { openClients } from "../growthcorp/world/clients.ts";
 import { planFault } from "../growthcorp/world/fault.ts";
 import { closeWorld, openWorld, type World } from "../growthcorp/world/world.ts";
 import { CAST, DEMO_FAULTS, DEMO_PACE, DEMO_RETRY_BASE_MS, KILLED_ID } from "./demo-cast.ts";
-import { printProof, proveAll } from "./demo-proof.ts";
+import { playFleetDemo } from "./demo-fleet.ts";
+import { printProof, printTimelines, proveAll } from "./demo-proof.ts";
 import { openScene } from "./demo-scene.ts";
 import { startWorkerProcess, type WorkerMessage, type WorkerTask } from "./worker-process.ts";
+import { openClients } from "../growthcorp/world/clients.ts";
 import { processOrder } from "./workflow.ts";
 
-const USAGE = `Usage: npm run demo [-- --keep]
+const USAGE = `Usage: npm run demo [-- --postgres] [--keep]
 
-  --keep    leave the SQLite files of the demo, and say where they are`;
+  --postgres  on PostgreSQL: four worker processes, of which two are killed.
+              It is started for the demo; STEPWELL_TEST_PG names another one.
+  --keep      leave the SQLite files of the demo, and say where they are`;
 
 async function playDemo(dir: string, terminal: Terminal): Promise<boolean> {
   const task: WorkerTask = {
     checkout: "durable",
-    storePath: join(dir, "runs.db"),
+    store: `sqlite:${join(dir, "runs.db")}`,
     worldPath: join(dir, "world.db"),
     pace: DEMO_PACE,
     retryBase: DEMO_RETRY_BASE_MS,
@@ -36,7 +40,12 @@ async function playDemo(dir: string, terminal: Terminal): Promise<boolean> {
     for (const fault of DEMO_FAULTS) planFault(world.db, fault);
     printOpening(terminal);
     await runAndKill(task, terminal);
-    await printTimelines(world, task, terminal);
+    const engine = await openEngine({ store: task.store, workflows: [processOrder(openClients(world))], work: false });
+    try {
+      await printTimelines(engine, CAST, terminal);
+    } finally {
+      await engine.close();
+    }
     return prove(world, terminal);
   } finally {
     closeWorld(world);
@@ -56,7 +65,7 @@ function printOpening({ print, paint, columns }: Terminal): void {
 /** The first worker is killed when the gateway has charged order 1001 and the answer is on its way; the second one finishes. */
 async function runAndKill(task: WorkerTask, terminal: Terminal): Promise<void> {
   const { print, paint } = terminal;
-  const hear = openScene(terminal);
+  const hear = openScene(terminal, CAST);
   let killed = false;
   const first = startWorkerProcess(task, (message) => {
     if (killed) return;
@@ -79,28 +88,11 @@ function isKillSign(message: WorkerMessage): boolean {
   return kind === "acted" && operation === "charge" && reference === KILLED_ID;
 }
 
-async function printTimelines(world: World, task: WorkerTask, terminal: Terminal): Promise<void> {
-  const { print, paint } = terminal;
-  const checkout = processOrder(openClients(world));
-  const engine = await openEngine({ store: `sqlite:${task.storePath}`, workflows: [checkout], work: false });
-  try {
-    for (const { id, about } of CAST) {
-      const run = await engine.get(checkout, id);
-      print(`\n${paint.bold(paint.cyan(id))}  ${about}`);
-      for (const line of renderTimeline(await run.history(), terminal)) print(line);
-    }
-  } finally {
-    await engine.close();
-  }
-}
-
 function prove(world: World, terminal: Terminal): boolean {
   const { print, paint, columns } = terminal;
-  const rows = proveAll(world);
+  const rows = proveAll(world, CAST);
   const holds = rows.every((row) => row.holds);
-  print(`\n${paint.bold("Proof, from the books of the services")}\n`);
   printProof(rows, terminal);
-  print();
   const killed = rows.find((row) => row.role.id === KILLED_ID);
   const told = `${KILLED_ID} asked the gateway ${killed?.chargeCalls} times under one key, and was charged ${killed?.effects.charges} time.`;
   for (const line of wrapText(told, columns)) print(line);
@@ -110,25 +102,36 @@ function prove(world: World, terminal: Terminal): boolean {
   return holds;
 }
 
-function readKeep(args: readonly string[]): boolean | "help" | "wrong" {
-  if (args.length === 0) return false;
-  if (args.length > 1) return "wrong";
-  if (args[0] === "--help" || args[0] === "-h") return "help";
-  return args[0] === "--keep" ? true : "wrong";
+type Flags = { readonly postgres: boolean; readonly keep: boolean; readonly help: boolean };
+
+function readFlags(args: readonly string[]): Flags | null {
+  const flag = { type: "boolean", default: false } as const;
+  try {
+    return parseArgs({ args: [...args], options: { postgres: flag, keep: flag, help: { ...flag, short: "h" } } })
+      .values;
+  } catch {
+    return null;
+  }
 }
 
 async function main(): Promise<number> {
-  const keep = readKeep(process.argv.slice(2));
-  if (keep === "help" || keep === "wrong") {
-    (keep === "help" ? process.stdout : process.stderr).write(`${USAGE}\n`);
-    return keep === "help" ? 0 : 2;
+  const flags = readFlags(process.argv.slice(2));
+  if (flags === null || flags.help) {
+    (flags === null ? process.stderr : process.stdout).write(`${USAGE}\n`);
+    return flags === null ? 2 : 0;
   }
   endWithReader(process.stdout);
   const terminal = openTerminal(process.stdout, process.env);
-  const dir = openScratch("demo", keep);
-  const holds = await playDemo(dir, terminal);
-  if (keep) terminal.print(`\nFiles kept in ${dir}`);
-  return holds ? 0 : 1;
+  const dir = openScratch("demo", flags.keep);
+  try {
+    const holds = await (flags.postgres ? playFleetDemo : playDemo)(dir, terminal);
+    if (flags.keep) terminal.print(`\nFiles kept in ${dir}`);
+    return holds ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof PostgresMissing)) throw error;
+    process.stderr.write(`There is no PostgreSQL here: ${error.message}\n`);
+    return 3;
+  }
 }
 
 process.exitCode = await main();

@@ -72,7 +72,7 @@ async function sell(world: World, story: FragileStory, worldPath: string): Promi
   for (const fault of story.faults) planFault(world.db, fault);
   const order = sampleOrder();
   if (story.kill !== undefined) {
-    const task = { storePath: "", worldPath, pace: PACE_TEST, retryBase: 0, orders: [{ id: ORDER_ID, order }] };
+    const task = { store: "", worldPath, pace: PACE_TEST, retryBase: 0, orders: [{ id: ORDER_ID, order }] };
     await killWorker(world, story.kill, { ...task, checkout: "fragile" });
   }
   let calls = 0;

@@ -51,23 +51,23 @@ const ORDER_ID = "order:1";
 /** Play a scenario in `dir`, an empty folder that the caller removes. */
 export async function playScenario(scenario: Scenario, dir: string): Promise<Report> {
   const worldPath = join(dir, "world.db");
-  const storePath = join(dir, "runs.db");
+  const store = `sqlite:${join(dir, "runs.db")}`;
   const world = openWorld({ path: worldPath, nowMs: Date.now });
   try {
     for (const fault of scenario.faults) planFault(world.db, fault);
     if (scenario.kill !== undefined) {
-      await killWorker(world, scenario.kill, toTask(scenario, worldPath, storePath));
+      await killWorker(world, scenario.kill, toTask(scenario, worldPath, store));
     }
-    const ended = await runHere(world, scenario, storePath);
+    const ended = await runHere(world, scenario, store);
     return judge(world, scenario, ended);
   } finally {
     closeWorld(world);
   }
 }
 
-function toTask(scenario: Scenario, worldPath: string, storePath: string): WorkerTask {
+function toTask(scenario: Scenario, worldPath: string, store: string): WorkerTask {
   const orders = [{ id: ORDER_ID, order: scenario.order }];
-  return { checkout: "durable", storePath, worldPath, pace: PACE_TEST, retryBase: RETRY_BASE_MS, orders };
+  return { checkout: "durable", store, worldPath, pace: PACE_TEST, retryBase: RETRY_BASE_MS, orders };
 }
 
 /** Let a worker process begin the task and be killed in the middle of a call. Whoever takes the task up again finishes it. */
@@ -85,9 +85,9 @@ export async function killWorker(world: World, kill: Kill, task: WorkerTask): Pr
 type Ended = Pick<Report, "state" | "error" | "history"> & { readonly runs: number };
 
 /** Start the order, or go on with it after a kill, and read how it ended. */
-async function runHere(world: World, scenario: Scenario, storePath: string): Promise<Ended> {
+async function runHere(world: World, scenario: Scenario, store: string): Promise<Ended> {
   const checkout = processOrder(openClients(world), { retryBase: RETRY_BASE_MS });
-  const engine = await openEngine({ store: `sqlite:${storePath}`, workflows: [checkout] });
+  const engine = await openEngine({ store, workflows: [checkout] });
   try {
     const submissions = Array.from({ length: scenario.submissions ?? 1 }, () =>
       engine.start(checkout, scenario.order, { id: ORDER_ID }),

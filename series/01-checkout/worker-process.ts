@@ -9,14 +9,19 @@ import type { OrderInput } from "./domain.ts";
 /** An order and the id that makes submitting it twice harmless. */
 export type Submission = { readonly id: string; readonly order: OrderInput };
 
-/** What a worker is told. Paths of SQLite files; the store's must be open in one process at a time. */
+/** What a worker is told. */
 export type WorkerTask = {
   readonly checkout: "durable" | "fragile";
-  readonly storePath: string;
+  /** Where the runs are kept, as `openEngine` takes it. */
+  readonly store: string;
   readonly worldPath: string;
   readonly pace: Pace;
   readonly retryBase: number;
   readonly orders: readonly Submission[];
+  /** How the worker is called where workers are listed. */
+  readonly name?: string;
+  /** One of several: begins with its orders when it is told to, and works on for others until it is told to leave. */
+  readonly crew?: boolean;
 };
 
 /** What a worker tells. */
@@ -30,6 +35,8 @@ export type WorkerProcess = {
   readonly pid: number;
   /** kill -9: no handler of it runs. */
   readonly kill: () => void;
+  /** To one of a crew. */
+  readonly tell: (order: "begin" | "leave") => void;
   /** Resolves when the process is gone: `done` when it finished its task, `killed` by {@link kill}. */
   readonly gone: Promise<"done" | "killed">;
 };
@@ -47,7 +54,12 @@ export function startWorkerProcess(task: WorkerTask, hear: (message: WorkerMessa
   const end = (): void => void child.kill("SIGKILL");
   process.prependOnceListener("exit", end);
   child.once("close", () => process.off("exit", end));
-  return { pid: child.pid ?? 0, kill: () => void child.kill("SIGKILL"), gone: goneOf(child) };
+  return {
+    pid: child.pid ?? 0,
+    kill: () => void child.kill("SIGKILL"),
+    tell: (order) => void child.send(order),
+    gone: goneOf(child),
+  };
 }
 
 function goneOf(child: ChildProcess): Promise<"done" | "killed"> {

@@ -3,8 +3,9 @@
  * worker-process.ts, which tells it by message what to do; it reads neither flags nor environment.
  *
  * It starts the orders it is given (starting an order again is harmless), finishes whatever an
- * earlier worker left behind, and ends.
+ * earlier worker left behind, and ends. One of a crew waits for the word to begin, and for the word to leave.
  */
+import { once } from "node:events";
 import { openEngine } from "stepwell";
 import type { Clients } from "../growthcorp/clients.ts";
 import { describeError } from "../growthcorp/timeline.ts";
@@ -29,7 +30,8 @@ async function work(task: WorkerTask): Promise<void> {
 
 async function runDurable(task: WorkerTask, services: Clients): Promise<void> {
   const checkout = processOrder(services, { retryBase: task.retryBase });
-  const engine = await openEngine({ store: `sqlite:${task.storePath}`, workflows: [checkout] });
+  const work = task.name === undefined ? true : { name: task.name };
+  const engine = await openEngine({ store: task.store, workflows: [checkout], work });
   tell({ kind: "ready" });
   const finish = async ({ id, order }: WorkerTask["orders"][number]): Promise<void> => {
     const run = await engine.start(checkout, order, { id });
@@ -37,7 +39,9 @@ async function runDurable(task: WorkerTask, services: Clients): Promise<void> {
     const error = outcome.state === "completed" ? "" : describeError(outcome.error).code;
     tell({ kind: "ended", id, state: outcome.state, error });
   };
+  if (task.crew === true) await once(process, "message");
   await Promise.all(task.orders.map(finish));
+  if (task.crew === true) await once(process, "message");
   await engine.close();
 }
 

@@ -7,9 +7,9 @@ const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 /** What a command printed, and how it ended. */
 export type Ended = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 
-/** Run this Node in the root of the repository. */
-export function runNode(args: readonly string[]): Promise<Ended> {
-  return run(process.execPath, args, {});
+/** Run this Node in the root of the repository. `env`: beside what this process has. */
+export function runNode(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  return run(process.execPath, args, env);
 }
 
 /** Run a line such as `npm run series -- 1 --list`, as typed; its temporary files go to `tempDir`. */
