@@ -92,7 +92,9 @@ export async function rest(real: Host, deeds: () => readonly Deed[], patience: P
       seen = awaited;
     } else {
       const tookMs = real.monotonicMs() - sinceMs;
-      for (const deed of awaited) deed.givenUp = tookMs >= (deed.step === null ? patience.callMs : patience.codeMs);
+      // A call may take some turns, whatever else hangs.
+      const calls = turns >= QUIET_TURNS && tookMs >= patience.callMs;
+      for (const deed of awaited) deed.givenUp = deed.step === null ? calls : tookMs >= patience.codeMs;
     }
   }
 }
