@@ -71,7 +71,10 @@ export function earliestInMs({ runInMs, suspectInMs }: NextDue): number {
 /** @returns milliseconds until the next look is worth it */
 async function claimOnce(deps: Deps, slots: Slots, lease: Lease): Promise<number | null> {
   slots.nudged = false;
-  if (!lease.held()) return CLAIM_AGAIN_MS;
+  if (!lease.held()) {
+    void lease.renewed().then(() => nudgeWorker(deps, slots, lease));
+    return CLAIM_AGAIN_MS;
+  }
   tendRoom(deps.host, slots.room);
   const versionIds = deps.registry.claimable();
   if (isSuspectsTurn(slots.room, isClear(deps.host, slots))) {
