@@ -44,8 +44,10 @@ CROSS JOIN LATERAL (
 -- name: claimRuns
 -- All hangs on `me`: without that row there is no bound for what is due. It waits for an older claim of this worker, and
 -- bars one that arrives later (see claim.ts); whoever declares the worker dead waits for this claim, or is seen by it.
--- One version at a time: versions that nobody asks for cost nothing, however many runs they have. What another worker
--- is taking is passed over, and what it took is noticed by the lock, which looks at the newest row.
+-- One version at a time: versions that nobody asks for cost nothing, however many runs they have. `oldest` tells how many
+-- of each are among those to be taken, and so many are locked. What another worker is taking is passed over for the next
+-- of that version, and what it took is noticed by the lock, which looks at the newest row. (To lock up to `limit` of each
+-- version, and let go what is too many, is 14,000 instead of 1,500 records of WAL where 50 versions have a backlog.)
 -- The terms on crashes are literal, so that the partial indexes apply; SUSPECT_CRASHES in model/run.ts is that number.
 WITH me AS (
   UPDATE workers SET claim_no = :claimNo::bigint
