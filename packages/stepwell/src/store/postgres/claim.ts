@@ -8,6 +8,11 @@
  *   C2. After a claim in doubt the number is raised first. That waits for the old statement, should it still be under way,
  *       and bars it, should it come later. What bears the old number then, in a later statement, is what it took.
  *   C3. What a claim in doubt took is given by the next claim of its kind, and until then that kind is due.
+ *
+ * A claim costs what it takes, not what waits. Where 1,000, 100,000 or 1,000,000 runs are due, it reads 26, 29 or 32 pages
+ * to take one of them, and 3,700, 4,000 or 4,500 to take 256, in 0.3 and in 6 to 10 ms (PostgreSQL 18, two cores). It grows
+ * only while somebody keeps an old snapshot open, such as a dump: what was taken since then stays at the left end of the
+ * index, and each 100,000 of it add 50 ms to a claim and to a look at what is due.
  */
 import type { Claim, NextDue, NowMs, OldestDue } from "../store.ts";
 import { toVersion, type VersionRow } from "../rows.ts";

@@ -32,18 +32,27 @@ CROSS JOIN LATERAL (
   UPDATE workers SET claim_no = :claimNo::bigint
   WHERE id = :workerId::bigint AND state = 'alive' AND claim_no < :claimNo::bigint
   RETURNING coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint) AS now_ms
-), due AS MATERIALIZED (
-  SELECT DISTINCT found.due_at_ms, found.id
-  FROM unnest(:versionIds::bigint[]) AS version (id)
+), oldest AS MATERIALIZED (
+  SELECT version.id AS version_id
+  FROM (SELECT DISTINCT unnest(:versionIds::bigint[]) AS id) AS version
   CROSS JOIN LATERAL (
     SELECT runs.id, runs.due_at_ms FROM runs
     WHERE runs.version_id = version.id AND runs.due_at_ms <= (SELECT now_ms FROM me) AND runs.crashes < 2
     ORDER BY runs.due_at_ms, runs.id
     LIMIT :limit::bigint
+  ) AS waiting
+  ORDER BY waiting.due_at_ms, waiting.id
+  LIMIT :limit::bigint
+), due AS MATERIALIZED (
+  SELECT found.id, found.due_at_ms
+  FROM (SELECT version_id, count(*) AS size FROM oldest GROUP BY version_id) AS share
+  CROSS JOIN LATERAL (
+    SELECT runs.id, runs.due_at_ms FROM runs
+    WHERE runs.version_id = share.version_id AND runs.due_at_ms <= (SELECT now_ms FROM me) AND runs.crashes < 2
+    ORDER BY runs.due_at_ms, runs.id
+    LIMIT share.size
     FOR UPDATE SKIP LOCKED
   ) AS found
-  ORDER BY found.due_at_ms, found.id
-  LIMIT :limit::bigint
 ), taken AS (
   UPDATE runs
   SET state = CASE state WHEN 'compensating' THEN state ELSE 'running' END,
@@ -59,18 +68,27 @@ ORDER BY due.due_at_ms, due.id`,
   UPDATE workers SET claim_no = :claimNo::bigint
   WHERE id = :workerId::bigint AND state = 'alive' AND claim_no < :claimNo::bigint
   RETURNING coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint) AS now_ms
-), due AS MATERIALIZED (
-  SELECT DISTINCT found.due_at_ms, found.id
-  FROM unnest(:versionIds::bigint[]) AS version (id)
+), oldest AS MATERIALIZED (
+  SELECT version.id AS version_id
+  FROM (SELECT DISTINCT unnest(:versionIds::bigint[]) AS id) AS version
   CROSS JOIN LATERAL (
     SELECT runs.id, runs.due_at_ms FROM runs
     WHERE runs.version_id = version.id AND runs.due_at_ms <= (SELECT now_ms FROM me) AND runs.crashes >= 2
     ORDER BY runs.due_at_ms, runs.id
     LIMIT :limit::bigint
+  ) AS waiting
+  ORDER BY waiting.due_at_ms, waiting.id
+  LIMIT :limit::bigint
+), due AS MATERIALIZED (
+  SELECT found.id, found.due_at_ms
+  FROM (SELECT version_id, count(*) AS size FROM oldest GROUP BY version_id) AS share
+  CROSS JOIN LATERAL (
+    SELECT runs.id, runs.due_at_ms FROM runs
+    WHERE runs.version_id = share.version_id AND runs.due_at_ms <= (SELECT now_ms FROM me) AND runs.crashes >= 2
+    ORDER BY runs.due_at_ms, runs.id
+    LIMIT share.size
     FOR UPDATE SKIP LOCKED
   ) AS found
-  ORDER BY found.due_at_ms, found.id
-  LIMIT :limit::bigint
 ), taken AS (
   UPDATE runs
   SET state = CASE state WHEN 'compensating' THEN state ELSE 'running' END,

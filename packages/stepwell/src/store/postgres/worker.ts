@@ -63,7 +63,7 @@ type ListedRow = WorkerTableRow & { readonly now_ms: number };
 /** False: it lives. One that is dead already, or has left, counts as buried. */
 export async function buryWorker(session: Session, workerId: number, gone: boolean, nowMs: NowMs): Promise<boolean> {
   const buried = await ask(session, "beat", "buryWorker", { workerId, gone, nowMs });
-  if (buried.length === 0) return (await ask(session, "beat", "findLivingWorker", { workerId })).length === 0;
+  if (buried.length === 0) return (await read(session, "findLivingWorker", { workerId })).length === 0;
   tell(session, WORKERS_CHANGED);
   return true;
 }
@@ -83,7 +83,7 @@ export async function releaseRuns(
   how: "died" | "left",
   nowMs: NowMs,
 ): Promise<Released> {
-  const suspects = how === "died" ? await ask(session, "claim", "listHeldSuspects", { workerId }) : [];
+  const suspects = how === "died" ? await read(session, "listHeldSuspects", { workerId }) : [];
   const note = how === "died" ? takeoverNote(workerId) : RELEASED_NOTE;
   const rows = await askPatiently(session, "claim", "releaseRuns", {
     ...setAside(suspects as readonly SuspectRow[]),

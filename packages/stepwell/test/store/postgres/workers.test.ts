@@ -18,12 +18,14 @@ import {
   insertOf,
   LEASE_MS,
   NOW,
+  OFFER,
   type Scene,
   transitionOf,
 } from "../../../src/testing/conformance/scene.ts";
 import { sql } from "./server.ts";
 
 const url = useFreshDatabase();
+const PROCESS = { name: "w", host: "h", bootId: "b", pid: 1, pidNamespace: "n", pidStartedAt: "0" };
 
 async function openStore(): Promise<Store> {
   const store = await openPostgresStore(url());
@@ -183,6 +185,33 @@ describe("a takeover", () => {
     await writer.query("COMMIT");
     expect(await released).toEqual({ freed: 2, quarantined: [] });
     expect(await scene.read("left")).toMatchObject({ fence: 2, crashes: 1, inboxSeq: 1 });
+  });
+});
+
+describe("S3: a moment that is not given", () => {
+  it("is the server's, in whole milliseconds", async () => {
+    const { store, versionId, workerId, ...scene } = await openScene();
+    const nowMs = async (): Promise<number> =>
+      Number((await sql(url(), "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)"))[0]![0]);
+    const beforeMs = await nowMs();
+    await store.flush([insertOf(aRun({ store, versionId, workerId }, { id: "timed" }))], null);
+    expect((await store.nextDue([versionId], null)).runInMs).toBe(0);
+    const oldest = (await store.listOldestDue(null)).find(({ version }) => version.versionId === versionId);
+    const by = { workerId, suspects: false, versionIds: [versionId], limit: 1, nowMs: null };
+    const [claim] = await store.claimRuns(by);
+    const mine = await store.registerWorker({ ...PROCESS, name: "timed" }, { ...OFFER, leaseMs: 60_000.5 }, null);
+    await store.renewWorker(mine, { leaseMs: 90_000.5, executing: 0 }, null);
+    expect(await store.buryWorker(mine, false, null)).toBe(false);
+    const worker = (await store.listWorkers(null)).find((one) => one.workerId === mine)!;
+    await store.buryWorker(workerId, true, null);
+    await store.releaseRuns(workerId, "left", null);
+    const afterMs = await nowMs();
+    const run = (await scene.read("timed"))!;
+    const moments = [run.createdAtMs, claim!.nowMs, worker.startedAtMs, worker.seenAtMs, run.dueAtMs!];
+    expect(moments.filter((atMs) => Number.isInteger(atMs) && beforeMs <= atMs && atMs <= afterMs)).toEqual(moments);
+    expect(worker.leaseLeftMs).toBeGreaterThan(60_001);
+    expect(worker.leaseLeftMs).toBeLessThanOrEqual(90_001);
+    expect(oldest!.overdueMs).toBeLessThanOrEqual(afterMs - beforeMs);
   });
 });
 
