@@ -9,7 +9,7 @@ import { checkKeys } from "../../model/options.ts";
 import type { Pace } from "../pace.ts";
 import type { Store } from "../store.ts";
 import { claimRuns, listOldestDue, nextDue, resumePaused } from "./claim.ts";
-import { connectAlone, type Driver, type Link, loadDriver, openLanes, toLink } from "./connect.ts";
+import { connectAlone, type Link, type LoadDriver, loadDriver, openLanes, toLink } from "./connect.ts";
 import { flush } from "./flush.ts";
 import { gathered } from "./gather.ts";
 import { listActiveSteps, listHistory } from "./history.ts";
@@ -21,7 +21,7 @@ import { openNaming } from "./naming.ts";
 import { quote } from "./query.ts";
 import { checkEntry, checkRights } from "./rights.ts";
 import { findRuns, listEnded, listInbox, loadMemories } from "./run.ts";
-import { LANE_SIZES, type Session } from "./session.ts";
+import { closeLanes, LANE_SIZES, type Session } from "./session.ts";
 import { ensureVersion, listVersions } from "./version.ts";
 import {
   buryWorker,
@@ -38,7 +38,7 @@ export type PostgresOptions = {
   /** What waiting goes by; without it changes by others go unnoticed, and others are told nothing. */
   readonly pace?: Pace;
   /** Loads the driver; tests hand in one that is missing. */
-  readonly load?: () => Promise<{ readonly default: Driver }>;
+  readonly load?: LoadDriver;
 };
 
 /** A message of the listening connection that takes longer tells that the connection is broken. */
@@ -59,6 +59,7 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
     naming: openNaming(link.address.schema),
     versions: new Map(),
     tell: () => {},
+    reading: new Set(),
     prepared: link.address.prepare,
     inDoubt: false,
     claimNo: 0,
@@ -85,7 +86,7 @@ async function withServer(
   options: PostgresOptions,
   work: (client: pg.Client, at: Place) => Promise<void>,
 ): Promise<{ readonly link: Link; readonly server: ServerRow }> {
-  const driver = await loadDriver(options.load ?? (() => import("pg")));
+  const driver = await loadDriver(options.load);
   const { client, link } = await connectAlone(toLink(driver, url), "open");
   try {
     const at = { place: link.place, schema: link.address.schema };
@@ -146,6 +147,5 @@ function toStore(session: Session, listening: Listening, warnings: readonly stri
 
 async function closeSession(session: Session, listening: Listening): Promise<void> {
   await listening.stop();
-  session.closed = true;
-  await Promise.all(Object.values(session.lanes).map((pool) => pool.end()));
+  await closeLanes(session);
 }

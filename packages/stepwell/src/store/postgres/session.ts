@@ -53,6 +53,8 @@ export type Session = {
   readonly versions: Map<number, VersionRow>;
   /** Tells other processes what has been committed here, see listen.ts. */
   tell: (change: Change) => void;
+  /** Connections on which a read is under way. */
+  readonly reading: Set<pg.PoolClient>;
   /** False once a pooler between here and the server has lost a prepared statement. */
   prepared: boolean;
   /** From a flush of unknown outcome until the next success: one submitted again may be stored already. */
@@ -103,6 +105,7 @@ async function trySending(
   const { place, prepared } = session;
   const config = toConfig(session.naming(statement), values, prepared);
   const client = await checkOut(session, lane);
+  if (lane === "look") session.reading.add(client);
   try {
     const { rows } = await client.query<Row>(config);
     client.release();
@@ -111,11 +114,17 @@ async function trySending(
     const rejected = lane === "look" ? !endsConnection(error) : await isRejected(client, error);
     const outdated = isPlanOutdated(error);
     client.release(!rejected || outdated || sqlState(error) === READ_ONLY);
-    if (!rejected) throw lane === "look" ? connectionLost(error, place) : unknownOutcome(error, place);
+    if (!rejected) throw lane === "look" ? lostReading(session, error) : unknownOutcome(error, place);
     if (prepared && isPreparedMissing(error)) session.prepared = false;
     else if (!outdated) throw toStoreError(error, place);
     return "again";
+  } finally {
+    session.reading.delete(client);
   }
+}
+
+function lostReading(session: Session, error: unknown): StepwellError {
+  return session.closed ? closedError(session) : connectionLost(error, session.place);
 }
 
 /** Of a server that was the primary until now. The next connection may lead to the one that is. */
@@ -129,7 +138,18 @@ async function checkOut(session: Session, lane: Lane): Promise<pg.PoolClient> {
       if (!session.closed) throw toConnectError(error, session.place);
     }
   }
-  throw new StepwellError("ENGINE_CLOSED", `${session.place} has been closed`);
+  throw closedError(session);
+}
+
+function closedError({ place }: Session): StepwellError {
+  return new StepwellError("ENGINE_CLOSED", `${place} has been closed`);
+}
+
+/** Reads are cut short, nobody needs them any more; writes that are under way come to their end. */
+export async function closeLanes(session: Session): Promise<void> {
+  session.closed = true;
+  for (const client of session.reading) void (client as pg.PoolClient & Pick<pg.Client, "end">).end();
+  await Promise.all(Object.values(session.lanes).map((pool) => pool.end()));
 }
 
 /**

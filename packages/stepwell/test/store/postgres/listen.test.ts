@@ -141,6 +141,7 @@ function openScene(options: { readonly connects?: boolean } = {}) {
     place: "there",
     lanes: { claim: lane },
     naming: (statement: unknown) => statement,
+    reading: new Set(),
     prepared: true,
     closed: false,
     tell: () => {},

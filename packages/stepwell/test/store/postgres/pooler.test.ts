@@ -5,7 +5,7 @@ import { openHost } from "../../../src/engine/host.ts";
 import { openEngine } from "../../../src/engine/open.ts";
 import { workflow } from "../../../src/engine/workflow.ts";
 import { openPostgresStore } from "../../../src/store/postgres/postgres.ts";
-import { openProxy } from "./proxy.ts";
+import { openProxy, refusalOf } from "./proxy.ts";
 import { openPooler } from "./pooler.ts";
 import { sql } from "./server.ts";
 
@@ -44,13 +44,10 @@ describe("through a transaction pooler", () => {
 
 /** A pooler that takes no settings with a connection, and says so as PgBouncer does. */
 async function openRefusing(url: string, refused: (greeting: string) => void): Promise<string> {
-  const fields = "SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: options\0\0";
-  const refusal = Buffer.concat([Buffer.from("E"), Buffer.alloc(4), Buffer.from(fields)]);
-  refusal.writeInt32BE(refusal.length - 1, 1);
   const onGreeting = (data: Buffer): Buffer | null => {
     if (!data.includes("\0options\0")) return null;
     refused(data.toString());
-    return refusal;
+    return refusalOf("08P01", "unsupported startup parameter: options");
   };
   const proxy = await openProxy(url, { onGreeting });
   onTestFinished(proxy.close);

@@ -20,6 +20,14 @@ export type ProxyOptions = {
   readonly onGreeting?: (data: Buffer) => Buffer | null;
 };
 
+/** What a server says that lets nobody in. */
+export function refusalOf(sqlState: string, message: string): Buffer {
+  const fields = `SFATAL\0VFATAL\0C${sqlState}\0M${message}\0\0`;
+  const refusal = Buffer.concat([Buffer.from("E"), Buffer.alloc(4), Buffer.from(fields)]);
+  refusal.writeInt32BE(refusal.length - 1, 1);
+  return refusal;
+}
+
 /** Open one before the server at `url`. */
 export async function openProxy(url: string, options: ProxyOptions = {}): Promise<Proxy> {
   const target = new URL(url);

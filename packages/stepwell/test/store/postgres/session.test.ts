@@ -6,7 +6,7 @@ import { openLanes, toLink } from "../../../src/store/postgres/connect.ts";
 import { isRowFault } from "../../../src/store/postgres/faults.ts";
 import { openNaming } from "../../../src/store/postgres/naming.ts";
 import { toStatement } from "../../../src/store/postgres/query.ts";
-import { type Lane, read, send, type Session } from "../../../src/store/postgres/session.ts";
+import { closeLanes, type Lane, read, send, type Session } from "../../../src/store/postgres/session.ts";
 import { openProxy } from "./proxy.ts";
 import { failureOf, sql } from "./server.ts";
 
@@ -18,16 +18,14 @@ function openSession(url: string): Session {
     naming: openNaming("public"),
     versions: new Map(),
     tell: () => {},
+    reading: new Set(),
     prepared: true,
     inDoubt: false,
     claimNo: 0,
     doubtfulClaims: [],
     closed: false,
   };
-  onTestFinished(async () => {
-    session.closed = true;
-    await Promise.all(Object.values(session.lanes).map((pool) => pool.end()));
-  });
+  onTestFinished(async () => void (session.closed || (await closeLanes(session))));
   return session;
 }
 
@@ -169,10 +167,18 @@ describe("a statement", () => {
     expect(isRowFault(failure)).toBe(true);
   });
 
-  it("is refused once the store is closed, also when it had to wait for a connection", async () => {
+  it("is refused once the store is closed", async () => {
     const session = openSession(url());
-    session.closed = true;
+    await closeLanes(session);
     expect((await failureOf(say(session, "look", "SELECT 1"))).code).toBe("ENGINE_CLOSED");
+  });
+
+  it("that only reads is cut short when the store is closed", async () => {
+    const session = openSession(url());
+    const failing = failureOf(say(session, "look", "SELECT pg_sleep(20)"));
+    await expect.poll(() => session.reading.size).toBe(1);
+    await closeLanes(session);
+    expect([(await failing).code, session.reading.size]).toEqual(["ENGINE_CLOSED", 0]);
   });
 });
 
