@@ -9,7 +9,7 @@
  *
  *   embedded: as SQLite in the process. The call takes effect at once, under the caller's clock.
  *   remote:   as a database server. It takes effect after a delay, in any order, under the
- *             server's clock; what a dead caller had sent may still arrive.
+ *             server's clock; what a dead caller had sent may still arrive. Takes two flushes at once.
  */
 import { StepwellError } from "../../model/errors.ts";
 import type { Dice } from "../../model/dice.ts";
@@ -68,7 +68,7 @@ export function openFaultyStore(disk: Disk, caller: Process, dice: Dice, hostMs:
   return {
     kind: store.kind,
     warnings: store.warnings,
-    flushLines: store.flushLines,
+    flushLines: disk.remote ? 2 : store.flushLines,
     pollMs: store.pollMs,
     ensureVersion: (identity) => send(line, "write", () => store.ensureVersion(identity)),
     listVersions: () => read(() => store.listVersions()),
