@@ -10,6 +10,7 @@ export default defineConfig({
   test: {
     // Machines are shared and noisy; a hang is told apart from slowness all the same.
     testTimeout: 20_000,
+    expect: { poll: { timeout: 10_000 } },
     globalSetup: "./scripts/postgres/global-setup.ts",
     include: ["packages/*/test/**/*.test.ts", "series/**/*.test.ts", "bench/**/*.test.ts", "scripts/**/*.test.ts"],
     coverage: {

@@ -69,9 +69,10 @@ function toUrl(text: string): URL {
   return url;
 }
 
+/** A URL without a host is one of a socket, whose folder stands in the query. */
 function parseUrl(text: string): URL | null {
   try {
-    return new URL(text);
+    return new URL(text.replace("@/", "@localhost/"));
   } catch {
     return null;
   }

@@ -1,6 +1,8 @@
 /** The URL of a PostgreSQL store, part by part. */
+import pg from "pg";
 import { describe, expect, it } from "vitest";
 import { type Address, parseAddress } from "../../../src/store/postgres/address.ts";
+import { toLink } from "../../../src/store/postgres/connect.ts";
 
 const PLAIN = "postgres://kim:s3cret@db.example:5433/shop";
 
@@ -31,6 +33,22 @@ describe("parseAddress", () => {
     expect(parseAddress(`${PLAIN}?${query}`.replace("postgres:", "postgresql:")).schema).toBe(
       expected.schema ?? "stepwell",
     );
+  });
+
+  it.each([
+    ["postgres://kim@/shop?host=%2Frun%2Fpostgresql", "PostgreSQL at /run/postgresql:5432/shop"],
+    ["postgres://kim@%2Frun%2Fpostgresql/shop", "PostgreSQL at /run/postgresql:5432/shop"],
+    ["postgres://kim@/shop", "PostgreSQL at localhost:5432/shop"],
+    ["postgres:///shop?host=%2Frun", "PostgreSQL at /run:5432/shop"],
+    ["postgres://kim:s3cret@[::1]:5433/shop", "PostgreSQL at ::1:5433/shop"],
+    ["postgres://kim:s3cret@db.example/a%20b?sslmode=verify-full", "PostgreSQL at db.example:5432/a b"],
+  ])("%s leads to %s", (url, place) => {
+    expect(toLink(pg, url).place).toBe(place);
+  });
+
+  it("a file of a certificate that does not exist is told without the URL", () => {
+    const url = `${PLAIN}?sslmode=verify-full&sslrootcert=%2Fnowhere.pem`;
+    expect(() => toLink(pg, url)).toThrow("the URL of a PostgreSQL store: a file that it names does not exist");
   });
 
   it.each([

@@ -78,6 +78,13 @@ describe("open", () => {
     ]);
   });
 
+  it("says that a server does not speak TLS", async () => {
+    const address = urlWith(url(), ({ searchParams }) => searchParams.set("sslmode", "require"));
+    const failure = await failureOf(openPostgresStore(address));
+    expect(failure.code).toBe("STORE_UNREACHABLE");
+    expect(failure.message).toContain("The server does not support SSL connections");
+  });
+
   it("does not wait for ever for a server that says nothing", { timeout: 10_000 }, async () => {
     const { createServer } = await import("node:net");
     const silent = createServer(() => {});
