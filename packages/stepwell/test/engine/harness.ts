@@ -29,9 +29,14 @@ export type World = {
 };
 
 export async function openWorld(): Promise<World> {
-  const settings = { startMs: 1_000_000, random: () => 0.5, patienceMs: 0 };
   const onPostgres = process.env["STEPWELL_TEST_STORE"] === "postgres";
-  const world = await openTestWorld(onPostgres ? { ...settings, callMs: 5_000, openStore: openPostgres } : settings);
+  const world = await openTestWorld({
+    startMs: 1_000_000,
+    random: () => 0.5,
+    // Tests hold calls of a store in memory up; a server takes its time.
+    patience: { codeMs: 0, callMs: onPostgres ? 5_000 : 0 },
+    ...(onPostgres ? { openStore: openPostgres } : {}),
+  });
   const { clock } = world;
   const real = openHost();
   return {

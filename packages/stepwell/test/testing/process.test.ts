@@ -6,7 +6,7 @@ import type { Process } from "../../src/testing/kit/process.ts";
 import { openKillable } from "../../src/testing/kit/test-engine.ts";
 import { openWorld } from "../../src/testing/kit/world.ts";
 
-const ORDINARY = { startMs: 0, random: () => 0, patienceMs: 1_000 };
+const ORDINARY = { startMs: 0, random: () => 0, patience: { codeMs: 1_000, callMs: 1_000 } };
 
 it("killed right after a checkpoint, its body does not go on", async () => {
   const ran: string[] = [];

@@ -87,14 +87,14 @@ function reason(seat: Seat, status: RunStatus, waits: readonly Wait[]): string {
   if (steps.length > 0) {
     return `the code of step ${steps.map((step) => `"${step.split(" ").at(-1)}"`).join(", ")} does not return`;
   }
+  if (status.state === "pending") {
+    return `nobody executes it. Was version ${status.version} of ${status.workflow} given to the test engine`;
+  }
   if (waits.length > 0) {
     const what = waits.map(tellWait).join("; ");
     const signal = waits.find(({ kind }) => kind === "signal");
     const cure = `. Send it with run.signal(${signal?.name}, …), or pass \`onWait\``;
     return `it waits for ${what}${signal === undefined ? "" : cure}`;
-  }
-  if (status.state === "pending") {
-    return `nobody executes it. Was version ${status.version} of ${status.workflow} given to the test engine`;
   }
   return "its body awaits something that is no ctx call and does not come";
 }

@@ -86,6 +86,9 @@ export type TestEngine = {
 /** Where the clock begins: 2026-01-01T00:00:00Z. */
 export const START_MS = Date.UTC(2026, 0, 1);
 
+/** A call of the store in memory takes no time, but on a busy machine. */
+const CALL_MS = 5_000;
+
 /** No other process exists: there is nothing to look for, and nobody to renew a lease for. */
 const ALONE = { poll: DURATION_MS_MAX, lease: DURATION_MS_MAX, stuckAfter: false } as const satisfies EngineOptions;
 
@@ -109,7 +112,7 @@ export async function openKillable(
   const world = await openWorld({
     startMs: parseMoment(now, "now"),
     random: () => 0,
-    patienceMs: parseDuration(patience, "patience"),
+    patience: { codeMs: parseDuration(patience, "patience"), callMs: CALL_MS },
     stored: complaints.hear,
     reach: (point, crash) => {
       if (seat === null || !kills(point)) return;

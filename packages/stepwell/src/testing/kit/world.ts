@@ -6,7 +6,7 @@ import { openHost } from "../../engine/host.ts";
 import { openDice } from "../../model/dice.ts";
 import { openSqliteStore } from "../../store/sqlite/sqlite.ts";
 import type { Store } from "../../store/store.ts";
-import { rest, type Deed } from "./activity.ts";
+import { type Deed, type Patience, rest } from "./activity.ts";
 import { type Clock, openClock } from "./clock.ts";
 import { type Machine, openProcess, type Process, type ProcessOptions } from "./process.ts";
 
@@ -16,10 +16,8 @@ export type WorldOptions = {
   readonly startMs: number;
   /** The host's dice, in [0, 1). 0 leaves out all jitter. */
   readonly random: () => number;
-  /** How long step code may take in real time before the clock moves on without it. */
-  readonly patienceMs: number;
-  /** And a call of the store; as step code by default, since one in memory takes no time. */
-  readonly callMs?: number;
+  /** How long things may take in real time before the clock moves on without them. */
+  readonly patience: Patience;
   readonly reach?: Machine["reach"];
   readonly stored?: Machine["stored"];
   /** The store, empty, which goes by that clock; by default one in memory. */
@@ -60,8 +58,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     stored: options.stored ?? (() => {}),
   };
   const deeds = (): readonly Deed[] => [...machine.activities].flatMap((activity) => activity.deeds());
-  const patience = { codeMs: options.patienceMs, callMs: options.callMs ?? options.patienceMs };
-  const idle = (): Promise<void> => rest(real, deeds, patience);
+  const idle = (): Promise<void> => rest(real, deeds, options.patience);
   return {
     store,
     clock,
