@@ -21,7 +21,6 @@ export const PARTS: readonly Part[] = [
     args: "bun --quick --report coverage/tests-bun.json",
     report: "coverage/tests-bun.json",
   },
-  // The engine's own tests, those that do not look at single commits or go by fractions of a second.
   { name: "engine on PostgreSQL", script: "test:postgres", report: "coverage/tests-postgres.json" },
   { name: "build", script: "build:check" },
   { name: "types", script: "typecheck" },

@@ -48,10 +48,17 @@ const PLAY_MS_MAX = 45_000;
 
 const ORDER_ID = "order:1";
 
-/** Play a scenario in `dir`, an empty folder that the caller removes. */
-export async function playScenario(scenario: Scenario, dir: string): Promise<Report> {
+/**
+ * Play a scenario in `dir`, an empty folder that the caller removes.
+ *
+ * @param store URL of an empty store; by default a file in that folder
+ */
+export async function playScenario(
+  scenario: Scenario,
+  dir: string,
+  store: string = `sqlite:${join(dir, "runs.db")}`,
+): Promise<Report> {
   const worldPath = join(dir, "world.db");
-  const store = `sqlite:${join(dir, "runs.db")}`;
   const world = openWorld({ path: worldPath, nowMs: Date.now });
   try {
     for (const fault of scenario.faults) planFault(world.db, fault);

@@ -5,6 +5,7 @@
  * The store is SQLite in memory or, where STEPWELL_TEST_STORE says `postgres`, a PostgreSQL schema of the test's own.
  * The world is that of `stepwell/testing`. Here leases and polls are as in production.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import type { EngineOptions } from "../../src/engine/settings.ts";
 import type { Store } from "../../src/store/store.ts";
 import { turn } from "../../src/testing/kit/activity.ts";
@@ -12,6 +13,9 @@ import type { Process } from "../../src/testing/kit/process.ts";
 import { openWorld as openTestWorld } from "../../src/testing/kit/world.ts";
 import { openPostgres } from "./postgres.ts";
 import { openHost } from "../../src/engine/host.ts";
+
+/** Whether the store is a server's, whose answers take time. */
+export const ON_POSTGRES = process.env["STEPWELL_TEST_STORE"] === "postgres";
 
 export type { Process } from "../../src/testing/kit/process.ts";
 
@@ -29,13 +33,12 @@ export type World = {
 };
 
 export async function openWorld(): Promise<World> {
-  const onPostgres = process.env["STEPWELL_TEST_STORE"] === "postgres";
   const world = await openTestWorld({
     startMs: 1_000_000,
     random: () => 0.5,
     // Tests hold calls of a store in memory up; a server takes its time.
-    patience: { codeMs: 0, callMs: onPostgres ? 5_000 : 0 },
-    ...(onPostgres ? { openStore: openPostgres } : {}),
+    patience: { codeMs: 0, callMs: ON_POSTGRES ? 5_000 : 0 },
+    ...(ON_POSTGRES ? { openStore: openPostgres } : {}),
   });
   const { clock } = world;
   const real = openHost();
@@ -53,7 +56,7 @@ export async function openWorld(): Promise<World> {
     until: async (done, what = "the condition") => {
       for (let index = 0; index < 5_000; index += 1) {
         if (await done()) return;
-        await turn(real);
+        await (ON_POSTGRES ? pause(1) : turn(real));
       }
       throw new Error(`${what} did not come about`);
     },

@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { workflow } from "../../src/engine/workflow.ts";
 import type { Store } from "../../src/store/store.ts";
-import { openWorld, type World } from "./harness.ts";
+import { ON_POSTGRES, openWorld, type World } from "./harness.ts";
 
 const LEASE_MS = 30_000;
 /** P9, beyond the lease. */
@@ -80,7 +80,8 @@ it("P9: a lease lapses by the store's clock, however far from it the worker's ow
   expect(await isRegistered(world, dead)).toBe(false);
 });
 
-it("a takeover that takes its time does not hold up the renewals", async () => {
+it("a takeover that takes its time does not hold up the renewals", async (context) => {
+  context.skip(ON_POSTGRES, "what hangs is told from what takes its time by real time alone");
   const world = await openWorld();
   const { wrap, state } = openBroken("releaseRuns");
   const { engine } = await world.open({ workflows: [quick], lease: LEASE_MS }, wrap);

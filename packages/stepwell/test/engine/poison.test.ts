@@ -153,7 +153,7 @@ it("F18: a busy worker lets a suspect in as soon as it is empty for a moment", a
   await world.advance(1_000);
   expect([...set.stage.running]).toEqual(["s"]);
   set.stage.end("s");
-  await world.settle();
+  await world.until(() => set.stage.running.has("p"), "the suspect's turn");
   expect([...set.stage.running]).toEqual(["p"]);
 });
 

@@ -22,6 +22,8 @@ function onClock(store: Store, testMs: () => number): Store {
   const at = (nowMs: NowMs): number => nowMs ?? testMs();
   return {
     ...store,
+    // Of the test's server, which need not be durable.
+    warnings: [],
     flush: (writes, nowMs) => store.flush(writes, at(nowMs)),
     claimRuns: (by) => store.claimRuns({ ...by, nowMs: at(by.nowMs) }),
     resumePaused: (versionIds, nowMs) => store.resumePaused(versionIds, at(nowMs)),
