@@ -23,6 +23,13 @@ describe("checker", () => {
     expect(check(draft, ["I29"])).toEqual([]);
   });
 
+  it("I6: knows a claim from the first answer that arrived, in whatever order the store gave them", () => {
+    const draft = anEvidence();
+    const claim = draft.records.find((record) => record.kind === "claim")!;
+    draft.records.splice(draft.records.indexOf(claim), 0, { ...claim, knownAt: 90_000 });
+    expect(check(draft, ["I6"])).toEqual([]);
+  });
+
   it.each(FAULTS)("%s: %s", (id, _what, damage) => {
     const draft = anEvidence();
     damage(draft);

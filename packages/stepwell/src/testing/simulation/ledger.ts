@@ -144,7 +144,7 @@ function readInsert(book: Book, stamp: StoreRecord, write: Write & { kind: "inse
   const { run, claimFor } = write;
   if (result.kind === "exists" && claimFor !== null) {
     const taking = book.held.get(result.run.rowId);
-    if (taking?.workerId === claimFor && taking.fence === 1) taking.knownAt ??= stamp.knownAt;
+    if (taking?.workerId === claimFor && taking.fence === 1) noteAnswer(taking, stamp);
   }
   if (result.kind !== "inserted") return;
   book.inserted.push({ ...stampOf(stamp), rowId: result.rowId, versionId: run.versionId, id: run.id });
@@ -158,7 +158,7 @@ function beginTaking(book: Book, stamp: StoreRecord, by: { rowId: number; fence:
   const held = book.held.get(rowId);
   const lastFence = book.fences.get(rowId) ?? 0;
   // An answer given again: the same worker, the same fence.
-  if (held?.fence === fence && held.workerId === workerId) return void (held.knownAt ??= stamp.knownAt);
+  if (held?.fence === fence && held.workerId === workerId) return noteAnswer(held, stamp);
   if (fence <= lastFence) {
     book.breaches.push({ rule: "fence", rowId, what: `claimed under fence ${fence} after fence ${lastFence}` });
   }
@@ -174,6 +174,11 @@ function beginTaking(book: Book, stamp: StoreRecord, by: { rowId: number; fence:
   book.takings.push(taking);
   book.held.set(rowId, taking);
   book.fences.set(rowId, Math.max(fence, lastFence));
+}
+
+/** The answers to one question may come in another order than the store gave them. */
+function noteAnswer(taking: Taking, { knownAt }: StoreRecord): void {
+  taking.knownAt = knownAt === null ? taking.knownAt : Math.min(taking.knownAt ?? Infinity, knownAt);
 }
 
 /** Overwritten, as often as one likes. */
