@@ -42,6 +42,7 @@ JOIN runs ON runs.workflow_id = wanted.workflow_id AND runs.public_id = wanted.p
 
 -- name: beginAttemptAgain
 -- Of an attempt that a crash cut off. Its last heartbeat stays: it tells how far the work had come.
+-- With `seq` it has begun already: this was submitted before, and that statement was still under way.
 WITH alive AS MATERIALIZED (
   SELECT id FROM workers WHERE id = :workerId::bigint AND state = 'alive' FOR KEY SHARE
 ), begun AS (
@@ -49,14 +50,15 @@ WITH alive AS MATERIALIZED (
   SET seq = :seq::bigint, at_ms = :nowMs::bigint, duration_ms = :durationMs::bigint,
       began_seq = :seq::bigint, began_at_ms = :beganAtMs::bigint, began_fence = :fence::bigint
   WHERE run_id = :rowId::bigint AND key = :key AND attempt = :attempt::bigint
-    AND state = 'running' AND seq = :beforeSeq::bigint AND EXISTS (SELECT FROM alive)
+    AND state = 'running' AND seq IN (:beforeSeq::bigint, :seq::bigint) AND EXISTS (SELECT FROM alive)
     AND generation = (
       SELECT runs.generation FROM runs
       WHERE runs.id = :rowId::bigint AND runs.fence = :fence::bigint AND runs.worker_id IS NOT DISTINCT FROM :workerId::bigint
     )
   RETURNING run_id
+), noted AS (
+  INSERT INTO notes (run_id, seq, kind, at_ms, value)
+  SELECT run_id, :beforeSeq::bigint, :noteKind, :beforeAtMs::bigint, :note FROM begun
+  ON CONFLICT DO NOTHING
 )
-INSERT INTO notes (run_id, seq, kind, at_ms, value)
-SELECT run_id, :beforeSeq::bigint, :noteKind, :beforeAtMs::bigint, :note FROM begun
-ON CONFLICT DO NOTHING
-RETURNING run_id;
+SELECT run_id FROM begun;

@@ -13,6 +13,9 @@
 -- run's own row is meant.
 --
 -- Parts see the same snapshot, not each other's rows. What must see an earlier write goes into a later round (rounds.ts).
+--
+-- Whoever waits for several rows of `runs` locks them in the order of their ids. Otherwise two flushes wait for each other,
+-- which the server notices after a second.
 
 -- name: flushHead
 WITH alive AS MATERIALIZED (
@@ -20,6 +23,21 @@ WITH alive AS MATERIALIZED (
 ), moment AS MATERIALIZED (
   SELECT coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint) AS now_ms,
          coalesce((SELECT array_agg(id) FROM alive), '{}'::bigint[]) AS alive
+);
+
+-- name: flushHeadInOrder
+-- Where more than one part changes rows of `runs`.
+WITH alive AS MATERIALIZED (
+  SELECT id FROM workers WHERE id = ANY (:workers::bigint[]) AND state = 'alive' FOR KEY SHARE
+), ordered AS MATERIALIZED (
+  SELECT id FROM runs WHERE id = ANY (:changedRunIds::bigint[]) AND EXISTS (SELECT FROM alive)
+  ORDER BY id
+  FOR NO KEY UPDATE
+), moment AS MATERIALIZED (
+  SELECT coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint) AS now_ms,
+         coalesce((SELECT array_agg(id) FROM alive), '{}'::bigint[]) AS alive
+  FROM (SELECT count(*) AS runs FROM ordered) AS locked
+  WHERE locked.runs >= 0
 );
 
 -- name: flushPlainSteps
@@ -315,6 +333,7 @@ fresh AS MATERIALIZED (
   ORDER BY run_id, operation_id, place
 ), counted AS MATERIALIZED (
   SELECT run_id, count(*) AS items, bool_or(kind = 'cancel') AS cancels FROM fresh GROUP BY run_id
+  ORDER BY run_id
 ), woken AS (
   UPDATE runs
   SET inbox_seq = inbox_seq + counted.items,

@@ -13,7 +13,7 @@ import type { Change, NowMs, Write, WriteResult } from "../store.ts";
 import { answerRound } from "./answers.ts";
 import { isRowFault, toStoreError, unknownOutcome } from "./faults.ts";
 import { tell } from "./listen.ts";
-import { composeFlush, type Draft, enterWrite, parametersOf } from "./parts.ts";
+import { composeFlush, type Draft, enterWrite, orderChanges, parametersOf } from "./parts.ts";
 import { type Round, toRounds } from "./rounds.ts";
 import { sendPatiently, type Session } from "./session.ts";
 import type { Batch } from "./told.ts";
@@ -64,8 +64,9 @@ async function saveRound(batch: Batch, round: Round): Promise<void> {
     addWorkers(workers, write);
   }
   if (entered.length === 0) return;
+  const changedRunIds = orderChanges(draft);
   try {
-    const values = { ...parametersOf(draft), workers: [...workers], nowMs };
+    const values = { ...parametersOf(draft), changedRunIds, workers: [...workers], nowMs };
     const [row] = await sendPatiently(session, "flush", composeFlush(draft.parts), values);
     batch.begun = true;
     await answerRound(batch, entered, draft, row!);

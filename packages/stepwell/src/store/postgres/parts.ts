@@ -10,8 +10,9 @@ import type { Write } from "../store.ts";
 import { toEnding, type Transition } from "../../model/transition.ts";
 import { type QueryName, statementTextOf, type Statement, toArrayText, toStatement } from "./query.ts";
 
-/** A part's name. */
+/** A part's name. `order` stands for the head that locks before all others, see orderChanges. */
 export type PartName =
+  | "order"
   | "plain"
   | "steps"
   | "attempts"
@@ -57,10 +58,12 @@ const composed = new Map<string, Statement>();
 /** The statement of these parts; the same object each time, so that the server plans it once. */
 export function composeFlush(parts: ReadonlySet<PartName>): Statement {
   const used = PARTS.filter(([name]) => parts.has(name));
-  const name = `flush ${used.map(([part]) => part).join(" ")}`;
+  const inOrder = parts.has("order");
+  const name = `${inOrder ? "flush in order" : "flush"} ${used.map(([part]) => part).join(" ")}`;
   let statement = composed.get(name);
   if (statement === undefined) {
-    const texts = ["flushHead" as const, ...used.map(([, text]) => text)].map(statementTextOf);
+    const head: QueryName = inOrder ? "flushHeadInOrder" : "flushHead";
+    const texts = [head, ...used.map(([, text]) => text)].map(statementTextOf);
     const answers = used.filter(([, , answer]) => answer !== "0").map(([part, , answer]) => `, ${answer} AS "${part}"`);
     statement = toStatement(name, `${texts.join(", ")} ${statementTextOf("flushTail")}${answers.join("")}`);
     composed.set(name, statement);
@@ -154,6 +157,28 @@ export function enterWrite(draft: Draft, write: Write, workflowId: number): void
 
 function ownerFields({ owner }: { readonly owner: Owner }): readonly [rowId: number, workerId: number, fence: number] {
   return [owner.rowId, owner.workerId, owner.fence];
+}
+
+/** Parts that change rows of `runs`; each names the run first. */
+const CHANGING = [
+  "steps",
+  "progress",
+  "attributes",
+  "wakes",
+  "turns",
+  "childEnds",
+] as const satisfies readonly RowPart[];
+
+/**
+ * When more than one part changes rows of `runs`, these are locked first, in order: a part alone goes in order anyway.
+ *
+ * @returns those to be locked first
+ */
+export function orderChanges({ rows, parts }: Draft): readonly number[] {
+  const changes = CHANGING.map((part) => rows[part]?.filter((row) => part !== "steps" || row.at(-1) === true) ?? []);
+  if (changes.filter((some) => some.length > 0).length < 2) return [];
+  parts.add("order");
+  return [...new Set(changes.flat().map(([rowId]) => rowId as number))];
 }
 
 /** Whether a checkpoint goes the short way; see flushPlainSteps. */

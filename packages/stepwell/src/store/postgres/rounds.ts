@@ -7,6 +7,8 @@
  *   - what comes after a transition of the same run: it must see that the claim is gone
  *   - a second change of the same row of `runs`, or of the same step or attempt
  *
+ * Within a round writes stand in the order of their runs, in which rows are then locked (flush.sql).
+ *
  * Writes of one owner keep their order. Posts come after all others, in an order of their own: an outsider's item has no
  * order with what an owner writes at the same moment.
  */
@@ -49,8 +51,20 @@ export function toRounds(writes: readonly Write[]): readonly Round[] {
     enter(drafts[at]!, write, index);
     if (at > 0) for (const rowId of runs) newest.set(rowId, at);
   }
-  const rounds: Round[] = drafts.map(({ indices }) => indices);
+  const compare = comparison(writes);
+  const rounds: Round[] = drafts.map(({ indices }) => indices.sort(compare));
   return posts.length === 0 ? rounds : [...rounds, posts];
+}
+
+/** New runs have no number yet; who inserts one of the same name waits as well. */
+function comparison(writes: readonly Write[]): (a: number, b: number) => number {
+  const runs = writes.map((write) => (write.kind === "post" || write.kind === "insert_run" ? 0 : (runOf(write) ?? 0)));
+  const names = writes.map((write) => (write.kind === "insert_run" ? write.run.id : ""));
+  return (a, b) => {
+    if (runs[a] !== runs[b]) return runs[a]! - runs[b]!;
+    if (names[a] === names[b]) return 0;
+    return names[a]! < names[b]! ? -1 : 1;
+  };
 }
 
 function newDraft(): Draft {

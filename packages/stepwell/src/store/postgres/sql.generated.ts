@@ -331,7 +331,7 @@ JOIN runs ON runs.workflow_id = workflows.id AND runs.public_id = wanted.public_
   listRunsByPublicId: `SELECT runs.*
 FROM unnest(:workflowIds::bigint[], :publicIds::text[]) AS wanted (workflow_id, public_id)
 JOIN runs ON runs.workflow_id = wanted.workflow_id AND runs.public_id = wanted.public_id`,
-  /** (workerId, seq, nowMs, durationMs, seq, beganAtMs, fence, rowId, key, attempt, beforeSeq, rowId, fence, workerId, beforeSeq, noteKind, beforeAtMs, note) */
+  /** (workerId, seq, nowMs, durationMs, seq, beganAtMs, fence, rowId, key, attempt, beforeSeq, seq, rowId, fence, workerId, beforeSeq, noteKind, beforeAtMs, note) */
   beginAttemptAgain: `WITH alive AS MATERIALIZED (
   SELECT id FROM workers WHERE id = :workerId::bigint AND state = 'alive' FOR KEY SHARE
 ), begun AS (
@@ -339,23 +339,37 @@ JOIN runs ON runs.workflow_id = wanted.workflow_id AND runs.public_id = wanted.p
   SET seq = :seq::bigint, at_ms = :nowMs::bigint, duration_ms = :durationMs::bigint,
       began_seq = :seq::bigint, began_at_ms = :beganAtMs::bigint, began_fence = :fence::bigint
   WHERE run_id = :rowId::bigint AND key = :key AND attempt = :attempt::bigint
-    AND state = 'running' AND seq = :beforeSeq::bigint AND EXISTS (SELECT FROM alive)
+    AND state = 'running' AND seq IN (:beforeSeq::bigint, :seq::bigint) AND EXISTS (SELECT FROM alive)
     AND generation = (
       SELECT runs.generation FROM runs
       WHERE runs.id = :rowId::bigint AND runs.fence = :fence::bigint AND runs.worker_id IS NOT DISTINCT FROM :workerId::bigint
     )
   RETURNING run_id
+), noted AS (
+  INSERT INTO notes (run_id, seq, kind, at_ms, value)
+  SELECT run_id, :beforeSeq::bigint, :noteKind, :beforeAtMs::bigint, :note FROM begun
+  ON CONFLICT DO NOTHING
 )
-INSERT INTO notes (run_id, seq, kind, at_ms, value)
-SELECT run_id, :beforeSeq::bigint, :noteKind, :beforeAtMs::bigint, :note FROM begun
-ON CONFLICT DO NOTHING
-RETURNING run_id`,
+SELECT run_id FROM begun`,
   /** (workers, nowMs) */
   flushHead: `WITH alive AS MATERIALIZED (
   SELECT id FROM workers WHERE id = ANY (:workers::bigint[]) AND state = 'alive' FOR KEY SHARE
 ), moment AS MATERIALIZED (
   SELECT coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint) AS now_ms,
          coalesce((SELECT array_agg(id) FROM alive), '{}'::bigint[]) AS alive
+)`,
+  /** (workers, changedRunIds, nowMs) */
+  flushHeadInOrder: `WITH alive AS MATERIALIZED (
+  SELECT id FROM workers WHERE id = ANY (:workers::bigint[]) AND state = 'alive' FOR KEY SHARE
+), ordered AS MATERIALIZED (
+  SELECT id FROM runs WHERE id = ANY (:changedRunIds::bigint[]) AND EXISTS (SELECT FROM alive)
+  ORDER BY id
+  FOR NO KEY UPDATE
+), moment AS MATERIALIZED (
+  SELECT coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint) AS now_ms,
+         coalesce((SELECT array_agg(id) FROM alive), '{}'::bigint[]) AS alive
+  FROM (SELECT count(*) AS runs FROM ordered) AS locked
+  WHERE locked.runs >= 0
 )`,
   /** (plainRunIds, plainWorkers, plainFences, plainSeqs, plainDurations, plainKeys, plainValues) */
   flushPlainSteps: `plain_steps AS (
@@ -628,6 +642,7 @@ RETURNING run_id`,
   ORDER BY run_id, operation_id, place
 ), counted AS MATERIALIZED (
   SELECT run_id, count(*) AS items, bool_or(kind = 'cancel') AS cancels FROM fresh GROUP BY run_id
+  ORDER BY run_id
 ), woken AS (
   UPDATE runs
   SET inbox_seq = inbox_seq + counted.items,

@@ -1,5 +1,7 @@
 /** Claims: due runs go to one worker, oldest first, under ever newer fences. */
+import type { Write } from "../../store/store.ts";
 import {
+  attemptOf,
   aWorker,
   type Chapter,
   checkpointOf,
@@ -182,7 +184,18 @@ export const claims: Chapter = ({ expect }, play) => {
     await flushOne(scene, parkOf(first));
     await flushOne(scene, postOf("r"));
     const second = await claimOne(scene);
-    expect(await flushOne(scene, checkpointOf(first))).toEqual({ kind: "stale" });
+    const late: readonly Write[] = [
+      checkpointOf(first),
+      checkpointOf(first, { kind: "signal" }, 1),
+      attemptOf(first),
+      { kind: "note", owner: first, note: "log", value: "1", seq: 2 },
+      { kind: "progress", owner: first, value: "1" },
+      { kind: "attributes", owner: first, values: '{"tier":"gold"}' },
+      transitionOf(first, { kind: "complete", output: "1" }),
+      transitionOf(first, { kind: "release" }),
+      parkOf(first, { inboxSeen: 1 }),
+    ];
+    for (const write of late) expect(await flushOne(scene, write)).toEqual({ kind: "stale" });
     expect(await flushOne(scene, checkpointOf(second))).toEqual({ kind: "stored", atMs: NOW });
   });
 };

@@ -45,6 +45,19 @@ export const workers: Chapter = ({ expect }, play) => {
     expect((await store.listWorkers(NOW))[0]).toMatchObject({ state: "dead" });
   });
 
+  play("F29: a renewal goes by the start of a process, not by its name", async ({ store, workerId: before }) => {
+    const after = await aWorker(store);
+    const standing = { leaseMs: LEASE_MS, executing: 0 };
+    await store.renewWorker(after, standing, NOW + 50);
+    const leases = (await store.listWorkers(NOW)).map(({ workerId, leaseLeftMs }) => [workerId, leaseLeftMs]);
+    expect(leases).toEqual([
+      [before, LEASE_MS],
+      [after, LEASE_MS + 50],
+    ]);
+    await store.buryWorker(before, true, NOW);
+    expect(await store.renewWorker(before, standing, NOW)).toMatchObject({ alive: false });
+  });
+
   play("P9: a renewal tells when the next lease of another worker lapses, and who came last", async (scene) => {
     const { store, workerId } = scene;
     const renew = (nowMs: number) => store.renewWorker(workerId, { leaseMs: LEASE_MS, executing: 0 }, nowMs);

@@ -3,17 +3,32 @@
  * settings: a pooler may not pass them on. What a claim costs follows what it takes, not what waits.
  */
 import { readFileSync } from "node:fs";
-import type { Client } from "pg";
+import type { Client, QueryConfig } from "pg";
 import { afterAll, describe, expect, it } from "vitest";
 import { useFreshDatabase } from "../../../../../scripts/postgres/for-tests.ts";
 import { connect } from "../../../../../scripts/postgres/query.ts";
 import { openPostgresStore } from "../../../src/store/postgres/postgres.ts";
+import { composeFlush, type Draft, enterWrite, orderChanges, parametersOf } from "../../../src/store/postgres/parts.ts";
 import { type QueryName, statementOf, toConfig, type Values } from "../../../src/store/postgres/query.ts";
-import { aWorker, NOW, WORKFLOW } from "../../../src/testing/conformance/scene.ts";
+import { toRounds } from "../../../src/store/postgres/rounds.ts";
+import type { Owner } from "../../../src/model/run.ts";
+import type { Write } from "../../../src/store/store.ts";
+import {
+  aRun,
+  attemptOf,
+  aWorker,
+  checkpointOf,
+  insertOf,
+  NOW,
+  parkOf,
+  postOf,
+  transitionOf,
+  WORKFLOW,
+} from "../../../src/testing/conformance/scene.ts";
 
 const url = useFreshDatabase();
 
-/** All but the group commit and what follows it, see flush.sql and explain.sql. */
+/** All but the group commit, which is below, and what follows it, see explain.sql. */
 const STATEMENTS = ["queries.sql", "look.sql"].flatMap((file) => {
   const text = readFileSync(new URL(`../../../src/store/postgres/${file}`, import.meta.url), "utf8");
   return [...text.matchAll(/^-- name: (\w+)$/gm)].map(([, name]) => name as QueryName);
@@ -52,7 +67,7 @@ type World = { readonly client: Client; readonly values: Values };
 let opened: Promise<World> | null = null;
 afterAll(async () => (await opened)?.client.end());
 
-/** One for all tests, filled by the first. */
+/** One for all tests. */
 function world(): Promise<World> {
   opened ??= open();
   return opened;
@@ -91,7 +106,12 @@ async function open(): Promise<World> {
   return { client, values: { ...run, ...claim, ...list, ...worker, ...lease, ...aside, ...names, ...attribute } };
 }
 
+let filled = 0;
+
+/** Up to so many runs. */
 async function fill({ client }: World, runs: number): Promise<void> {
+  if (runs <= filled) return;
+  filled = runs;
   for (const statement of FILL) await client.query(statement, statement.includes("$1") ? [runs] : []);
   await client.query("ANALYZE");
 }
@@ -109,12 +129,22 @@ type Plan = {
   readonly Plans?: readonly Plan[];
 };
 
+/** Its tables are large. */
+async function largeWorld(): Promise<World> {
+  const here = await world();
+  await fill(here, RUNS_MANY);
+  return here;
+}
+
 /** The plan of a statement of the .sql files; it takes no effect. */
 async function explain({ client, values }: World, name: QueryName, options = "FORMAT JSON"): Promise<Plan> {
   // Where a query has names of workflows, each of those tried is one.
   const named =
     name === "findRuns" ? { ...values, names: (values["publicIds"] as string[]).map(() => "work") } : values;
-  const { text, values: bound } = toConfig(statementOf(name), named, false);
+  return explainText(client, toConfig(statementOf(name), named, false), options);
+}
+
+async function explainText(client: Client, { text, values: bound }: QueryConfig, options: string): Promise<Plan> {
   await client.query("BEGIN");
   try {
     const { rows } = await client.query<{ "QUERY PLAN": readonly [{ readonly Plan: Plan }] }>(
@@ -164,7 +194,7 @@ describe("a claim", () => {
     ["claimRuns", "runs_due"],
     ["claimSuspects", "runs_suspect"],
   ] as const)("%s walks its part of %s in order, and locks no more than it takes", async (name, index) => {
-    const nodes = nodesOf(await explain(await world(), name, "ANALYZE, FORMAT JSON"));
+    const nodes = nodesOf(await explain(await largeWorld(), name, "ANALYZE, FORMAT JSON"));
     const lock = nodes.find((node) => node["Node Type"] === "LockRows")!;
     expect(lock["Actual Rows"]! * lock["Actual Loops"]!).toBeLessThan(256 + 3);
     const [scan] = lock.Plans!;
@@ -175,8 +205,62 @@ describe("a claim", () => {
 
 describe.each(["force_custom_plan", "force_generic_plan"])("with %s", (mode) => {
   it.each(STATEMENTS)("%s reads no large table as a whole", async (name) => {
-    const here = await world();
+    const here = await largeWorld();
     await here.client.query(`SET plan_cache_mode = ${mode}`);
     expect(wholeReads(await explain(here, name))).toEqual([]);
+  });
+});
+
+const SCENE = { store: null as never, versionId: 1, workerId: 1 };
+const ownerOf = (rowId: number): Owner => ({ rowId, workerId: 1, fence: 0 });
+
+/** A write of each kind, about a run. */
+const KINDS: Readonly<Record<string, (rowId: number) => Write>> = {
+  checkpoint: (rowId) => checkpointOf(ownerOf(rowId)),
+  "later checkpoint": (rowId) => ({ ...checkpointOf(ownerOf(rowId), { attempt: 2 }, 1), clearsCrashes: true }) as Write,
+  attempt: (rowId) => attemptOf(ownerOf(rowId)),
+  beat: (rowId) => ({ kind: "beat", owner: ownerOf(rowId), key: "step", attempt: 1, value: "1" }),
+  note: (rowId) => ({ kind: "note", owner: ownerOf(rowId), note: "log", value: "1", seq: 2 }),
+  progress: (rowId) => ({ kind: "progress", owner: ownerOf(rowId), value: "1" }),
+  attributes: (rowId) => ({ kind: "attributes", owner: ownerOf(rowId), values: '{"x":1}' }),
+  wake: (rowId) => ({ kind: "wake", rowId, fence: 0 }),
+  start: (rowId) => insertOf(aRun(SCENE, { id: `new ${rowId}` })),
+  end: (rowId) => {
+    const parent = { rowId: rowId + 1, key: "child", awaited: true };
+    return transitionOf(ownerOf(rowId), { kind: "complete", output: "1" }, { consumes: 1, parent });
+  },
+  park: (rowId) => parkOf(ownerOf(rowId)),
+  post: (rowId) => postOf(`r${rowId}`),
+};
+
+/** As many writes, of these kinds in turn, each about a run of its own. */
+function writesOf(count: number, kinds: readonly ((rowId: number) => Write)[]): readonly Write[] {
+  return Array.from({ length: count }, (_, index) => kinds[index % kinds.length]!(1 + index * 90));
+}
+
+/** The statements of a flush, as flush.ts puts them together. */
+function statementsOf(writes: readonly Write[]): readonly QueryConfig[] {
+  return toRounds(writes).map((round) => {
+    const draft: Draft = { parts: new Set(), rows: {} };
+    for (const index of round) enterWrite(draft, writes[index]!, 1);
+    const changedRunIds = orderChanges(draft);
+    const values = { ...parametersOf(draft), changedRunIds, workers: [1], nowMs: NOW };
+    return toConfig(composeFlush(draft.parts), values, false);
+  });
+}
+
+describe.each(["force_custom_plan", "force_generic_plan"])("a group commit, with %s", (mode) => {
+  const sizes = [64, 512, 1_024];
+  const mixes = [
+    ["every kind", Object.values(KINDS)] as const,
+    ...Object.entries(KINDS).map(([name, kind]) => [name, [kind]] as const),
+  ];
+
+  it.each(mixes)("of %s reads no large table as a whole", async (_, kinds) => {
+    const { client } = await largeWorld();
+    await client.query(`SET plan_cache_mode = ${mode}`);
+    for (const statement of sizes.flatMap((size) => statementsOf(writesOf(size, kinds)))) {
+      expect(wholeReads(await explainText(client, statement, "FORMAT JSON"))).toEqual([]);
+    }
   });
 });

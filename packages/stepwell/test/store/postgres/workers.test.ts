@@ -81,6 +81,21 @@ describe("a death", () => {
     expect(await store.loadMemory(owner.rowId)).toMatchObject({ checkpoints: [{ key: "a" }], lastSeq: 3 });
   });
 
+  it("P3: that a flush had to wait for makes all of it stale", async () => {
+    const scene = await openScene();
+    const { store, workerId } = scene;
+    const owner = await insertHeld(scene, { id: "dead meanwhile" });
+    const death = await begin(
+      `SELECT FROM workers WHERE id = ${workerId} FOR UPDATE`,
+      `UPDATE workers SET state = 'dead' WHERE id = ${workerId}`,
+    );
+    const writing = flushOne(scene, checkpointOf(owner, { key: "a" }));
+    await waiters(1);
+    await death.query("COMMIT");
+    expect(await writing).toEqual({ kind: "stale" });
+    expect(await store.loadMemory(owner.rowId)).toMatchObject({ checkpoints: [] });
+  });
+
   it("P9: waits for a claim of the worker, whose runs are freed with the others", async () => {
     const scene = await openScene();
     const { store, workerId } = scene;
