@@ -32,6 +32,7 @@ export const DEEP_PARTS: readonly DeepPart[] = [
   },
   { name: "simulation", script: "scripts/deep/seeds.ts", full: "--seeds 20000", quick: "--seeds 200 --hours 1" },
   { name: "planted-bugs", script: "planted-bugs", full: "--unaided --seeds 10000", quick: "--seeds 40" },
+  { name: "interleavings", script: "scripts/deep/interleavings.ts", full: "--which all", quick: "--which sample" },
   { name: "storage-faults", script: "scripts/deep/storage-faults.ts", full: "", quick: "--quick" },
   { name: "power-loss", script: "scripts/deep/power-loss.ts", full: "--images 1000", quick: "--images 200" },
   { name: "postgres-15", script: "scripts/deep/postgres-15.ts", full: "", quick: "" },

@@ -8,7 +8,7 @@ import { TEST_REPORT } from "./test-report.ts";
 
 const SAMPLE = `
 import { expect, it } from "vitest";
-it("holds", () => {});
+it("holds", ({ annotate }) => annotate("40 held"));
 it("breaks", () => { throw new Error("broken"); });
 it("cannot run here", (context) => context.skip("no such tool"));
 it.skip("is silent", () => {});
@@ -31,6 +31,7 @@ it("counts what passed, failed and was skipped, with the reasons", { timeout: 60
         { name: "sample.test.ts > cannot run here", why: "no such tool" },
         { name: "sample.test.ts > is silent", why: "no reason given; call context.skip with one" },
       ],
+      numbers: ["40 held"],
     });
   } finally {
     rmSync(scratch, { recursive: true });

@@ -11,7 +11,7 @@ export type TestReport = {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: readonly { readonly name: string; readonly why: string }[];
-  /** Lines to be told with the part's own, also when it passes. */
+  /** Lines to be told with the part's own, also when it passes; of a test: its annotations. */
   readonly numbers?: readonly string[];
 };
 
@@ -28,6 +28,7 @@ export default function testReport(): Reporter {
           name: `${test.module.relativeModuleId} > ${test.fullName}`,
           why: reason(test),
         })),
+        numbers: cases.flatMap((test) => test.annotations().map(({ message }) => message)),
       };
       const path = process.env["STEPWELL_TEST_REPORT"] ?? TEST_REPORT;
       mkdirSync(dirname(path), { recursive: true });

@@ -1,6 +1,6 @@
 /** Tests: the workspace's, or some of them, run by vitest on behalf of a deep part. */
 import { spawn } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestReport } from "../test-report.ts";
 
@@ -16,7 +16,7 @@ export type TestRun = {
 /** What vitest counted, null where it came to no count; and what went wrong, empty when nothing did. */
 export type TestsEnded = { readonly report: TestReport | null; readonly violations: readonly string[] };
 
-/** Run them; a test that fails is a violation, no error. */
+/** Run them; a test that fails is a violation, no error. All that vitest said is left in the folder. */
 export async function runTests({ only, folder, variables = {} }: TestRun): Promise<TestsEnded> {
   const file = join(folder, "tests.json");
   rmSync(file, { force: true });
@@ -37,6 +37,7 @@ export async function runTests({ only, folder, variables = {} }: TestRun): Promi
     child.on("close", resolve);
   });
   process.off("exit", kill);
+  writeFileSync(join(folder, "tests.txt"), output);
   const faults = code === 0 ? [] : output.split("\n").filter((line) => /FAIL|Error/.test(line));
   return { report: readReport(file), violations: code === 0 ? [] : [`vitest ended with ${code}`, ...faults] };
 }
