@@ -102,7 +102,7 @@ export type WriteResult =
   | { readonly kind: "inserted"; readonly atMs: number; readonly rowId: number; readonly claimed: boolean }
   /**
    * `insert_run` only: a run of that id was there (or our own earlier submission: `run.workerId` and `run.fence`
-   * tell).
+   * tell), as it is by this write's place in the flush, or when all of it is stored.
    */
   | { readonly kind: "exists"; readonly run: Run }
   /**

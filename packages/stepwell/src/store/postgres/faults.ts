@@ -79,10 +79,14 @@ export function isTransient(error: unknown): boolean {
   return state === "23505" && (cause as { readonly constraint?: string }).constraint === "inbox_operation";
 }
 
-/** The coded error for what the server at `place` has rejected, or the driver; a StepwellError stays as it is. */
+/**
+ * The coded error for what the server at `place` has rejected, and for a connection that was lost where that has undone
+ * everything; a StepwellError stays as it is.
+ */
 export function toStoreError(error: unknown, place: string): StepwellError {
   if (error instanceof StepwellError) return error;
   const state = sqlState(error);
+  if (state === null) return connectionLost(error, place);
   const [code, why] = meaningOf(state) ?? ["STORE_FAILED", ""];
   return new StepwellError(code, saying(place, why, error), { cause: error, details: { place, sqlState: state } });
 }

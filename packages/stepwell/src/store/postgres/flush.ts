@@ -15,7 +15,7 @@ import { isRowFault, toStoreError, unknownOutcome } from "./faults.ts";
 import { tell } from "./listen.ts";
 import { composeFlush, type Draft, enterWrite, orderChanges, parametersOf } from "./parts.ts";
 import { type Round, toRounds } from "./rounds.ts";
-import { sendPatiently, type Session } from "./session.ts";
+import { ask, sendPatiently, type Session } from "./session.ts";
 import type { Batch } from "./told.ts";
 import { knowVersions, workflowIdOf } from "./version.ts";
 
@@ -48,7 +48,7 @@ function versionsOf(writes: readonly Write[]): readonly number[] {
 }
 
 async function saveRound(batch: Batch, round: Round): Promise<void> {
-  const { session, writes, results, nowMs } = batch;
+  const { session, writes, nowMs } = batch;
   const draft: Draft = { parts: new Set(), rows: {} };
   const entered: number[] = [];
   const workers = new Set<number>();
@@ -57,7 +57,7 @@ async function saveRound(batch: Batch, round: Round): Promise<void> {
     try {
       enterWrite(draft, write, write.kind === "insert_run" ? workflowIdOf(session, write.run.versionId) : 0);
     } catch (error) {
-      results[index] = refusalOf(write, error);
+      await refuse(batch, index, error);
       continue;
     }
     entered.push(index);
@@ -77,13 +77,25 @@ async function saveRound(batch: Batch, round: Round): Promise<void> {
 }
 
 async function saveHalves(batch: Batch, round: Round, error: unknown): Promise<void> {
-  if (round.length === 1) {
-    batch.results[round[0]!] = refusalOf(batch.writes[round[0]!]!, error);
-    return;
-  }
+  if (round.length === 1) return refuse(batch, round[0]!, error);
   const middle = round.length >> 1;
   await saveRound(batch, round.slice(0, middle));
   await saveRound(batch, round.slice(middle));
+}
+
+/** An impossible row. What its owner says of a run that he does not hold is answered as if it were possible (S2). */
+async function refuse(batch: Batch, index: number, error: unknown): Promise<void> {
+  const { session, writes, results, nowMs } = batch;
+  const write = writes[index]!;
+  results[index] = refusalOf(write, error);
+  if (!("owner" in write) || write.kind === "insert_run") return;
+  const { rowId, workerId, fence } = write.owner;
+  const nothing: Draft = { parts: new Set(), rows: {} };
+  const [head] = await sendPatiently(session, "flush", composeFlush(nothing.parts), { workers: [workerId], nowMs });
+  const alive = (head!["alive"] as readonly unknown[]).length > 0;
+  const [run] = await ask(session, "flush", "listStandings", { rowIds: [rowId] });
+  if (alive && run?.["worker_id"] === workerId && run["fence"] === fence) return;
+  await answerRound(batch, [index], nothing, head!);
 }
 
 /** Whose life the writes depend on. */

@@ -90,8 +90,8 @@ async function enter(db: Executor, { schema }: Place): Promise<void> {
 }
 
 async function inTransaction(db: Executor, at: Place, work: () => Promise<void>): Promise<void> {
-  await db.query("BEGIN");
   try {
+    await db.query("BEGIN");
     const key = `hashtextextended(${literal(`stepwell migrate ${at.schema}`)}, 0)`;
     await db.query("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0");
     await db.query(`SELECT pg_advisory_xact_lock(${key})`);

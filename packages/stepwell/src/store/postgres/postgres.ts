@@ -7,7 +7,7 @@
 import type pg from "pg";
 import { checkKeys } from "../../model/options.ts";
 import type { Pace } from "../pace.ts";
-import type { Store } from "../store.ts";
+import type { NowMs, Store } from "../store.ts";
 import { claimRuns, listOldestDue, nextDue, resumePaused } from "./claim.ts";
 import { connectAlone, type Link, type LoadDriver, loadDriver, openLanes, toLink } from "./connect.ts";
 import { flush } from "./flush.ts";
@@ -121,11 +121,11 @@ function toStore(session: Session, listening: Listening, warnings: readonly stri
     pollMs: listening.pollMs,
     ensureVersion: (identity) => ensureVersion(session, identity),
     listVersions: () => listVersions(session),
-    flush: (writes, nowMs) => flush(session, writes, nowMs),
-    claimRuns: (by) => claimRuns(session, by),
-    resumePaused: (versionIds, nowMs) => resumePaused(session, versionIds, nowMs),
-    nextDue: (versionIds, nowMs) => nextDue(session, versionIds, nowMs),
-    listOldestDue: (nowMs) => listOldestDue(session, nowMs),
+    flush: (writes, nowMs) => flush(session, writes, toMoment(nowMs)),
+    claimRuns: (by) => claimRuns(session, { ...by, nowMs: toMoment(by.nowMs) }),
+    resumePaused: (versionIds, nowMs) => resumePaused(session, versionIds, toMoment(nowMs)),
+    nextDue: (versionIds, nowMs) => nextDue(session, versionIds, toMoment(nowMs)),
+    listOldestDue: (nowMs) => listOldestDue(session, toMoment(nowMs)),
     listHeldRuns: (workerId) => listHeldRuns(session, workerId),
     loadMemory: gathered((rowIds) => loadMemories(session, rowIds)),
     listInbox: (rowId, afterSeq) => listInbox(session, rowId, afterSeq),
@@ -134,15 +134,20 @@ function toStore(session: Session, listening: Listening, warnings: readonly stri
     listRuns: (filter) => listRuns(session, filter),
     listHistory: (rowId) => listHistory(session, rowId),
     listActiveSteps: (rowId) => listActiveSteps(session, rowId),
-    registerWorker: (process, offer, nowMs) => registerWorker(session, process, offer, nowMs),
-    renewWorker: (workerId, standing, nowMs) => renewWorker(session, workerId, standing, nowMs),
-    listWorkers: (nowMs) => listWorkers(session, nowMs),
-    buryWorker: (workerId, gone, nowMs) => buryWorker(session, workerId, gone, nowMs),
-    releaseRuns: (workerId, how, nowMs) => releaseRuns(session, workerId, how, nowMs),
+    registerWorker: (process, offer, nowMs) => registerWorker(session, process, offer, toMoment(nowMs)),
+    renewWorker: (workerId, standing, nowMs) => renewWorker(session, workerId, standing, toMoment(nowMs)),
+    listWorkers: (nowMs) => listWorkers(session, toMoment(nowMs)),
+    buryWorker: (workerId, gone, nowMs) => buryWorker(session, workerId, gone, toMoment(nowMs)),
+    releaseRuns: (workerId, how, nowMs) => releaseRuns(session, workerId, how, toMoment(nowMs)),
     retireWorker: (workerId) => retireWorker(session, workerId),
     watch: listening.watch,
     close: () => (closing ??= closeSession(session, listening)),
   };
+}
+
+/** A moment that is given counts in whole milliseconds; null is the server's own (S3). */
+function toMoment(nowMs: NowMs): NowMs {
+  return nowMs === null ? null : Math.floor(nowMs);
 }
 
 async function closeSession(session: Session, listening: Listening): Promise<void> {

@@ -6,6 +6,8 @@
  *
  *   - what comes after a transition of the same run: it must see that the claim is gone
  *   - a second change of the same row of `runs`, or of the same step or attempt
+ *   - a transition after an attempt that begins: to begin again after a crash takes a second statement (explain.ts), for
+ *     which the claim must be there
  *
  * Within a round writes stand in the order of their runs, in which rows are then locked (flush.sql).
  *
@@ -23,6 +25,8 @@ type Draft = {
   readonly indices: number[];
   /** Runs that a transition of this round may take from their owner. */
   readonly turned: Set<number>;
+  /** Runs of which an attempt begins. */
+  readonly begun: Set<number>;
   /** Rows of `runs` that the owner's write changes. */
   readonly changed: Set<number>;
   /** Rows of `runs` that an item changes; many items of one round may. */
@@ -68,7 +72,7 @@ function comparison(writes: readonly Write[]): (a: number, b: number) => number 
 }
 
 function newDraft(): Draft {
-  return { indices: [], turned: new Set(), changed: new Set(), told: new Set(), rows: new Set() };
+  return { indices: [], turned: new Set(), begun: new Set(), changed: new Set(), told: new Set(), rows: new Set() };
 }
 
 function runsOf(write: Owned): readonly number[] {
@@ -113,6 +117,7 @@ function rowOf(write: Owned): string | null {
 function clashes(draft: Draft, write: Owned): boolean {
   const owned = runOf(write);
   if (owned !== null && draft.turned.has(owned)) return true;
+  if (write.kind === "transition" && owned !== null && draft.begun.has(owned)) return true;
   const changed = changedBy(write);
   if (changed !== null && (draft.changed.has(changed) || draft.told.has(changed))) return true;
   const told = toldBy(write);
@@ -125,6 +130,7 @@ function enter(draft: Draft, write: Owned, index: number): void {
   draft.indices.push(index);
   const owned = runOf(write);
   if (write.kind === "transition" && owned !== null) draft.turned.add(owned);
+  if (write.kind === "attempt" && write.attempt.state === "running" && owned !== null) draft.begun.add(owned);
   const changed = changedBy(write);
   if (changed !== null) draft.changed.add(changed);
   const told = toldBy(write);

@@ -131,6 +131,15 @@ export const attempts: Chapter = ({ expect }, play) => {
     },
   );
 
+  play("an attempt that a crash cut off begins again in the flush that gives the run up", async (scene) => {
+    const first = await insertHeld(scene);
+    await flushOne(scene, runningOf(first), NOW + 1_000);
+    const owner = await claimOne(scene, NOW + 2_000, await crash(scene, scene.workerId, NOW + 2_000));
+    const answers = await scene.store.flush([runningOf(owner, { seq: 4 }), parkOf(owner)], NOW + 4_000);
+    expect(answers.map((answer) => answer.kind)).toEqual(["stored", "stored"]);
+    expect((await scene.store.loadMemory(owner.rowId)).attempts).toMatchObject([{ seq: 4 }] as never);
+  });
+
   play("a run that nobody holds has no active steps", async (scene) => {
     const owner = await insertHeld(scene);
     await flushOne(scene, runningOf(owner));

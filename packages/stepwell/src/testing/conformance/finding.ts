@@ -62,6 +62,12 @@ export const finding: Chapter = ({ expect }, play) => {
     expect((await readRun(scene)).attributes).toEqual({});
   });
 
+  play("S2: of a stale owner even what is impossible is stale", async (scene) => {
+    const owner = await insertHeld(scene);
+    const impossible = { kind: "attributes", owner: { ...owner, fence: 2 }, values: "[]" } as const;
+    expect((await flushOne(scene, impossible)).kind).toBe("stale");
+  });
+
   play("lists by attributes together with all else", async (scene) => {
     const { store } = scene;
     const { versionId } = await store.ensureVersion({ namespace: "team", name: "work", version: "1.0.0" });
