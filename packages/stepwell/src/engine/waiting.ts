@@ -52,9 +52,9 @@ export function performWaitFor(name: string, timeoutMs: number | null): Call["pe
   };
 }
 
-/** The host's clock, once. */
+/** The clock that timers go by, once: that of the store, whatever the worker's own says (F13). */
 export function performNow(deps: Deps, call: Call): void {
-  endCall(deps, call, { ...WAITED, ...encode(new Date(deps.host.nowMs())) });
+  endCall(deps, call, { ...WAITED, ...encode(new Date(Math.floor(storeNowMs(deps.host, call.exec)))) });
 }
 
 /** The payload stands encoded in the inbox and is stored as it is, inside the answer. */

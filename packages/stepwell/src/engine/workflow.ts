@@ -142,7 +142,7 @@ export type Ctx<Input = unknown> = {
     input: Raw,
     options?: { readonly id?: string },
   ) => NamedChain<{ readonly workflow: string; readonly id: string }>;
-  /** The moment of the first execution, recorded. */
+  /** The moment of the first execution by the clock that timers go by, the store's; recorded. */
   readonly now: (name: StepName) => NamedChain<Date>;
   /** A UUID that is the same on every replay; derived from the run and `name`, not stored. */
   readonly uuid: (name: string) => string;

@@ -1,6 +1,9 @@
 /** The workers of a store as people see them, and runs that none of them can execute. */
 import { expect, it } from "vitest";
+import { openEngineOn } from "../../src/engine/engine.ts";
+import { openHost } from "../../src/engine/host.ts";
 import { workflow } from "../../src/index.ts";
+import { openModelStore } from "../../src/testing/model-store/model-store.ts";
 import { openWorld } from "./harness.ts";
 
 const make = (version: string) => workflow("t/served", { version }, (ctx) => ctx.step("a", () => version));
@@ -49,4 +52,21 @@ it("refuses a worker without a name", async () => {
   await expect(world.open({ workflows: [other], work: { name: "" } })).rejects.toMatchObject({
     code: "OPTION_INVALID",
   });
+});
+
+it("F13: what a body takes for the present is the store's clock, on which its timers go, and not its worker's", async () => {
+  const aheadMs = 3_600_000;
+  const host = openHost();
+  const store = openModelStore({ clock: () => host.nowMs() + aheadMs });
+  const body = workflow("t/appointed", { version: "1.0.0" }, async (ctx) => {
+    const now = await ctx.now("now");
+    await ctx.sleepUntil("missed", now.getTime() - 1);
+    return now;
+  });
+  const engine = await openEngineOn(store, host, { workflows: [body], log: () => {} });
+  const beganMs = Date.now() + aheadMs;
+  const now = await (await engine.start(body)).result();
+  expect(now.getTime()).toBeGreaterThanOrEqual(beganMs);
+  expect(now.getTime()).toBeLessThanOrEqual(Date.now() + aheadMs);
+  await engine.close();
 });
