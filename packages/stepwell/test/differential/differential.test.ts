@@ -1,12 +1,15 @@
 /** Random operations are answered alike by every store, and one that answers otherwise is found. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { useFreshDatabase } from "../../../../scripts/postgres/for-tests.ts";
 import type { Store } from "../../src/store/store.ts";
 import { type Comparison, compareStores } from "../../src/testing/differential/differential.ts";
 import { openModelStore } from "../../src/testing/model-store/model-store.ts";
-import { listContenders } from "./contenders.ts";
+import { MODEL, openPostgresContender, SQLITE } from "./contenders.ts";
 
 const SEED = 1;
 const OPERATIONS = 20_000;
+/** Each is a word with a server. */
+const POSTGRES_OPERATIONS = 5_000;
 
 /** Every call of the port that answers, every kind of answer to every write, and what is rare. */
 const REACHED = {
@@ -23,13 +26,25 @@ const REACHED = {
     loadMemory thrown, listRuns thrown`,
 };
 
-describe("all stores", () => {
+describe("SQLite and the model", () => {
   it("answer alike", { timeout: 120_000 }, async () => {
-    const comparison = await compareStores(listContenders(null), { seed: SEED, operations: OPERATIONS });
+    const comparison = await compareStores([MODEL, SQLITE], { seed: SEED, operations: OPERATIONS });
     expect(comparison.divergence?.text ?? null).toBe(null);
     expect(comparison.operations).toBeGreaterThanOrEqual(OPERATIONS);
     const reached = [...REACHED.calls.trim().split(/\s+/), ...REACHED.answers.split(/,\s+/)];
     expect(reached.filter((what) => (comparison.tally[what] ?? 0) < 5)).toEqual([]);
+  });
+});
+
+describe("PostgreSQL and the model", () => {
+  const url = useFreshDatabase();
+
+  it("answer alike", { timeout: 120_000 }, async () => {
+    const postgres = await openPostgresContender(url());
+    onTestFinished(() => postgres.close());
+    const comparison = await compareStores([MODEL, postgres], { seed: SEED, operations: POSTGRES_OPERATIONS });
+    expect(comparison.divergence?.text ?? null).toBe(null);
+    expect(comparison.operations).toBeGreaterThanOrEqual(POSTGRES_OPERATIONS);
   });
 });
 
@@ -69,11 +84,7 @@ function compareWith(spoil: (store: Store) => Partial<Store>): Promise<Compariso
     const store = openModelStore();
     return { ...store, ...spoil(store) };
   };
-  const contenders = [
-    { name: "model", open: async () => openModelStore() },
-    { name: "spoilt", open: openSpoilt },
-  ];
-  return compareStores(contenders, { seed: SEED, operations: OPERATIONS });
+  return compareStores([MODEL, { name: "spoilt", open: openSpoilt }], { seed: SEED, operations: OPERATIONS });
 }
 
 describe("a store that", () => {
@@ -92,7 +103,7 @@ describe("a store that", () => {
 
 describe("a comparison", () => {
   it("is decided by its seed", async () => {
-    const contenders = listContenders(null);
+    const contenders = [MODEL, SQLITE];
     const [one, again, other] = [
       await compareStores(contenders, { seed: 7, operations: 600 }),
       await compareStores(contenders, { seed: 7, operations: 600 }),
@@ -105,7 +116,7 @@ describe("a comparison", () => {
   it("needs two stores, and tells how far it is", async () => {
     await expect(compareStores([], { seed: 1, operations: 1 })).rejects.toMatchObject({ code: "OPTION_INVALID" });
     const told: number[] = [];
-    const comparison = await compareStores(listContenders(null), {
+    const comparison = await compareStores([MODEL, SQLITE], {
       seed: 1,
       operations: 400,
       onWorld: (n) => told.push(n),

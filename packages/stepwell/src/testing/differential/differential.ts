@@ -14,11 +14,11 @@ import { StepwellError } from "../../model/errors.ts";
 import { drawOperations } from "./draw-operation.ts";
 import { lookAround } from "./look-around.ts";
 import type { Operation, Side } from "./operation.ts";
-import { describeWay } from "./report.ts";
+import { describeRound, describeWay } from "./report.ts";
 import { shrink } from "./shrink.ts";
 import { closeTally, type OpenTally, type Tally, tallyAnswer } from "./tally.ts";
 import { IDENTITIES, openView } from "./view.ts";
-import { type Contender, findDisagreement, inWorld, putToAll } from "./world.ts";
+import { type Contender, findDisagreement, inWorld, putToAll, type Round } from "./world.ts";
 
 /** How long and from where to compare. */
 export type ComparisonOptions = {
@@ -26,6 +26,8 @@ export type ComparisonOptions = {
   readonly seed: number;
   /** How many are drawn, in all worlds together; at least one world is played to its end. */
   readonly operations: number;
+  /** False: more than the seed decides, so a disagreement is told as it was met and not looked for again. Default: true. */
+  readonly repeatable?: boolean;
   /** Called after each world with how many operations were drawn so far. */
   readonly onWorld?: (operations: number) => void;
 };
@@ -65,17 +67,17 @@ const LOOK_EVERY = 50;
  */
 export async function compareStores(
   contenders: readonly Contender[],
-  { seed, operations, onWorld }: ComparisonOptions,
+  { seed, operations, repeatable = true, onWorld }: ComparisonOptions,
 ): Promise<Comparison> {
   if (contenders.length < 2) throw new StepwellError("OPTION_INVALID", "compareStores needs two stores or more");
   const tally: OpenTally = new Map();
   let drawn = 0;
   let worlds = 0;
   for (; drawn < operations; worlds += 1) {
-    const { done, agreed } = await inWorld(contenders, (sides) => playWorld(sides, seed + worlds, tally));
-    drawn += done.length;
-    if (!agreed) {
-      const divergence = await explain(contenders, seed + worlds, done);
+    const played = await inWorld(contenders, (sides) => playWorld(sides, seed + worlds, tally));
+    drawn += played.done.length;
+    if (played.disagreement !== null) {
+      const divergence = await explain(repeatable ? contenders : null, seed + worlds, played);
       return { operations: drawn, worlds: worlds + 1, tally: closeTally(tally), divergence };
     }
     onWorld?.(drawn);
@@ -83,8 +85,8 @@ export async function compareStores(
   return { operations: drawn, worlds, tally: closeTally(tally), divergence: null };
 }
 
-/** All that was done, up to the operation or the look that showed a disagreement. */
-type Played = { readonly done: readonly Operation[]; readonly agreed: boolean };
+/** All that was done, up to the operation, or the look after it, that showed a disagreement. */
+type Played = { readonly done: readonly Operation[]; readonly disagreement: Round | null };
 
 async function playWorld(sides: readonly Side[], seed: number, tally: OpenTally): Promise<Played> {
   const view = openView(openDice(`differential ${seed}`), sides[0]!);
@@ -96,22 +98,24 @@ async function playWorld(sides: readonly Side[], seed: number, tally: OpenTally)
     done.push(operation);
     const round = await putToAll(sides, operation);
     tallyAnswer(tally, operation, round.answers[0]!.answer);
-    if (!round.agreed) return { done, agreed: false };
+    if (!round.agreed) return { done, disagreement: round };
     if (done.length % LOOK_EVERY !== 0 && done.length < WORLD_OPERATIONS) continue;
-    if ((await findDisagreement(sides, lookAround(view))) !== null) return { done, agreed: false };
+    const disagreement = await findDisagreement(sides, lookAround(view));
+    if (disagreement !== null) return { done, disagreement };
   }
-  return { done, agreed: true };
+  return { done, disagreement: null };
 }
 
+/** @param contenders who are to do it all again; null: nobody */
 async function explain(
-  contenders: readonly Contender[],
+  contenders: readonly Contender[] | null,
   seed: number,
-  done: readonly Operation[],
+  { done, disagreement }: Played,
 ): Promise<Divergence> {
-  const way = await shrink(contenders, done);
-  if (way === null) {
-    const text = `Seed ${seed} led to a disagreement after ${done.length} operations, and not when they were done again.`;
-    return { seed, operations: done.length, text };
-  }
-  return { seed, operations: way.operations.length, text: describeWay(way, seed, done.length) };
+  const way = contenders === null ? null : await shrink(contenders, done);
+  if (way !== null) return { seed, operations: way.operations.length, text: describeWay(way, seed, done.length) };
+  const again = contenders === null ? "" : ", and not when they were done again";
+  const led = `Seed ${seed} led to a disagreement after ${done.length} operations${again}.`;
+  const met = disagreement === null ? "" : `\n${describeRound(disagreement)}`;
+  return { seed, operations: done.length, text: `${led}${met}` };
 }

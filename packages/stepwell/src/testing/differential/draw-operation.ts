@@ -18,6 +18,8 @@ import {
   drawSaying,
   drawTransition,
   drawWake,
+  openDraft,
+  ownerIn,
 } from "./draw-write.ts";
 import { WANTED } from "./look-around.ts";
 import type { Named } from "./names.ts";
@@ -32,7 +34,6 @@ import {
   late,
   NOBODY,
   observe,
-  ownerOf,
   seeSome,
   type Sight,
   type View,
@@ -94,7 +95,7 @@ async function drawFlush(view: View): Promise<readonly Operation[]> {
 /** One to four writes, mostly about one run. */
 async function drawFew(view: View): Promise<readonly Named<Write>[]> {
   const { dice } = view;
-  const draft: Draft = { view, seqs: new Map() };
+  const draft = openDraft(view);
   const writes: Named<Write>[] = [];
   const count = 1 + dice.integer(4);
   if (heldRuns(view).length < HELD_MIN && dice.chance(0.3)) writes.push(drawInsert(draft, null));
@@ -108,7 +109,7 @@ async function drawFew(view: View): Promise<readonly Named<Write>[]> {
 
 function drawOne(draft: Draft, sight: Sight): Named<Write> {
   const { view } = draft;
-  const target = { sight, owner: ownerOf(view, sight) };
+  const target = { sight, owner: ownerIn(draft, sight) };
   view.owners.splice(0, view.owners.length, ...[...view.owners, target.owner].slice(-40));
   const draw = choose<() => Named<Write>>(view.dice, [
     [22, () => drawCheckpoint(draft, target)],
@@ -127,7 +128,7 @@ function drawOne(draft: Draft, sight: Sight): Named<Write> {
 
 /** Many plain steps of one worker's runs, and a few other writes between them. */
 async function drawCrowd(view: View, workerId: string = anyWorker(view)): Promise<readonly Named<Write>[]> {
-  const draft: Draft = { view, seqs: new Map() };
+  const draft = openDraft(view);
   const writes: Named<Write>[] = [];
   const count = 8 + view.dice.integer(20);
   const wanted = view.runs.filter((run) => run.workerId === workerId);
@@ -135,7 +136,7 @@ async function drawCrowd(view: View, workerId: string = anyWorker(view)): Promis
     const sight = await seeSome(view, wanted);
     if (sight === null) writes.push(drawInsert(draft, null));
     else if (view.dice.chance(0.15)) writes.push(drawOne(draft, sight));
-    else writes.push(drawPlainStep(draft, { sight, owner: ownerOf(view, sight) }));
+    else writes.push(drawPlainStep(draft, { sight, owner: ownerIn(draft, sight) }));
   }
   return writes;
 }

@@ -2,7 +2,6 @@
  * Drawing writes: few runs, few keys, few operations, so that writes meet. Most are what an
  * engine would submit; some come too late, twice, from somebody else, or cannot be.
  */
-import type { Dice } from "../../model/dice.ts";
 import { identityText } from "../../model/identity.ts";
 import type { Identity, NewRun, Owner, Wait } from "../../model/run.ts";
 import type { Checkpoint, NewAttempt, StepKind } from "../../model/step.ts";
@@ -10,13 +9,39 @@ import type { Transition } from "../../model/transition.ts";
 import type { RunRef, Write } from "../../store/store.ts";
 import type { Named } from "./names.ts";
 import { runName } from "./operation.ts";
-import { anyRun, anyWorker, choose, IDENTITIES, late, type Sight, type View } from "./view.ts";
+import { anyRun, anyWorker, choose, IDENTITIES, late, ownerOf, type Sight, type View } from "./view.ts";
 
 /** One kind of write, told with names. */
 export type NamedWrite<Kind extends Write["kind"] = Write["kind"]> = Named<Extract<Write, { kind: Kind }>>;
 
-/** A flush that is being drawn; `seqs`: the last history number given to each run in it. */
-export type Draft = { readonly view: View; readonly seqs: Map<string, number> };
+/** A flush that is being drawn. */
+export type Draft = {
+  readonly view: View;
+  /** The last history number given to each run in it. */
+  readonly seqs: Map<string, number>;
+  /** Who has written in it so far. */
+  readonly owners: Named<Owner>[];
+  /** Items that it uses up. */
+  readonly used: Set<string>;
+  /** It has a new run. */
+  born: boolean;
+};
+
+/** Begin one. */
+export function openDraft(view: View): Draft {
+  return { view, seqs: new Map(), owners: [], used: new Set(), born: false };
+}
+
+/**
+ * Who writes about a run: see ownerOf. A fence is given to one worker, and in one flush it is. Which of two who claim to have
+ * it is the right one when he gives the run up in that flush is a store's own affair.
+ */
+export function ownerIn({ view, owners }: Draft, sight: Sight): Named<Owner> {
+  const drawn = ownerOf(view, sight);
+  const same = owners.find(({ rowId, fence }) => rowId === drawn.rowId && fence === drawn.fence);
+  if (same === undefined) owners.push(drawn);
+  return same ?? drawn;
+}
 
 /** A run, and who writes about it. */
 type Target = { readonly sight: Sight; readonly owner: Named<Owner> };
@@ -39,8 +64,14 @@ const FAILURES = [
 
 const DURATIONS_MS = [0, 0.5, 3, 1_000.6];
 
-/** A run, new or not, started by nobody or by a step of another. */
-export function drawInsert({ view }: Draft, target: Target | null): NamedWrite<"insert_run"> {
+/**
+ * A run, new or not, started by nobody or by a step of another; once in a flush, since it is a store's own affair which of
+ * two is the older one. Then it is a post.
+ */
+export function drawInsert(draft: Draft, target: Target | null): NamedWrite<"insert_run" | "post"> {
+  if (draft.born) return drawPost(draft);
+  draft.born = true;
+  const { view } = draft;
   const { dice, refs } = view;
   const known = refs.length > 0 && dice.chance(0.2) ? dice.pick(late(refs)) : null;
   const identity = dice.pick(IDENTITIES.filter((one) => known === null || isOf(one, known)));
@@ -75,7 +106,7 @@ function isOf(identity: Identity, { namespace, name }: RunRef): boolean {
 export function drawCheckpoint(draft: Draft, { sight, owner }: Target): NamedWrite<"checkpoint"> {
   const { dice } = draft.view;
   const [key, kind] = dice.pick(KEYS);
-  const consumes = drawItem(dice, sight);
+  const consumes = drawItem(draft, sight);
   const outcome = choose<Checkpoint["outcome"]>(dice, [
     [20, "completed"],
     [4, "handled"],
@@ -172,7 +203,7 @@ export function drawSaying({ view: { dice } }: Draft, { owner }: Target): NamedW
 export function drawTransition(draft: Draft, { sight, owner }: Target): NamedWrite<"transition"> {
   const { dice } = draft.view;
   const transition = drawTurn(draft.view, sight);
-  const consumes = transition.kind === "park" ? null : drawItem(dice, sight);
+  const consumes = transition.kind === "park" ? null : drawItem(draft, sight);
   const seq = transition.kind === "park" ? nextSeq(draft, sight, 0) : nextSeq(draft, sight, consumes === null ? 1 : 2);
   const { parent } = sight.run;
   const told = choose(dice, [
@@ -228,15 +259,18 @@ export function drawWake(view: View): NamedWrite<"wake"> {
   return { kind: "wake", rowId: run.rowId, fence: dice.chance(0.1) ? run.fence - 1 : run.fence };
 }
 
-/** Mostly none; else mostly one that is there. */
-function drawItem(dice: Dice, { memory: { inbox } }: Sight): number | null {
+/** Mostly none; else mostly one that is there. An executor uses an item up once. */
+function drawItem({ view: { dice }, used }: Draft, { run, memory: { inbox } }: Sight): number | null {
   if (dice.chance(0.6)) return null;
-  return inbox.length === 0
-    ? choose(dice, [
-        [4, null],
-        [1, 1],
-      ])
-    : dice.pick(inbox).seq;
+  const none: readonly (readonly [weight: number, seq: number | null])[] = [
+    [4, null],
+    [1, 1],
+  ];
+  const seq = inbox.length === 0 ? choose(dice, none) : dice.pick(inbox).seq;
+  const item = `${run.rowId} ${seq}`;
+  if (seq === null || used.has(item)) return null;
+  used.add(item);
+  return seq;
 }
 
 /** The history number that comes `step` after the last one of that run. */

@@ -3,8 +3,8 @@
  * any store, printed, and tried again without those before it.
  */
 import { identityText } from "../../model/identity.ts";
-import type { Identity } from "../../model/run.ts";
-import type { Offer, RunFilter, RunRef, Store, WorkerProcess, Write } from "../../store/store.ts";
+import type { Identity, Run } from "../../model/run.ts";
+import type { Offer, RunFilter, RunRef, Store, WorkerProcess, Write, WriteResult } from "../../store/store.ts";
 import type { Named, Names } from "./names.ts";
 
 type ClaimRequest = Parameters<Store["claimRuns"]>[0];
@@ -100,7 +100,25 @@ async function flush({ store, names }: Side, { writes, nowMs }: Operation & { ca
     const [workflow] = write.run.versionId.split("@");
     names.learn("run", `${workflow}#${write.run.id}`, result.rowId);
   }
-  return results;
+  return results.map((result) => asFarAsPromised(result, results));
+}
+
+/** How far a run has come, by the write's place in the flush or by the flush's end, is a store's own affair. */
+function asFarAsPromised(result: WriteResult, all: readonly WriteResult[]): unknown {
+  if (result.kind === "exists") return { kind: "exists", run: pick(result.run, BEGINNING) };
+  if (result.kind !== "posted") return result;
+  const claimable = all.some((one) => one.kind === "posted" && one.rowId === result.rowId && one.claimable);
+  return { ...result, claimable };
+}
+
+/** What never changes in a run. */
+const BEGINNING = [
+  ...(["rowId", "namespace", "name", "version", "id", "input", "inputHash"] as const),
+  ...(["actor", "seed", "parent", "createdAtMs", "deadlineAtMs"] as const),
+];
+
+function pick(run: Run, fields: readonly (keyof Run)[]): unknown {
+  return Object.fromEntries(fields.map((field) => [field, run[field]]));
 }
 
 async function callOfWorker({ store, names }: Side, operation: WorkerOperation): Promise<unknown> {
