@@ -61,7 +61,9 @@ describe.runIf(process.platform === "linux")("the tools of the deep check", () =
     execFileSync("/bin/sh", [script], { encoding: "utf8", stdio: "pipe", env: { PATH: path } });
 
   it("are not installed again where they are", ({ skip }) => {
-    const there = ["/usr/lib/postgresql/15/bin/postgres", "/usr/sbin/pgbouncer"].every((path) => existsSync(path));
+    const there = ["/usr/lib/postgresql/15/bin/postgres", "/usr/sbin/pgbouncer", "/usr/bin/faketime"].every((path) =>
+      existsSync(path),
+    );
     if (!there || whyNoStrace() !== null) skip("they are not all installed here, and a test installs nothing");
     expect(run(process.env["PATH"])).toBe("All tools of the deep checks are installed.\n");
   });

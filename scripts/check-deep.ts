@@ -23,6 +23,12 @@ type DeepPart = { readonly name: string; readonly script: string; readonly full:
 export const DEEP_PARTS: readonly DeepPart[] = [
   { name: "soak", script: "scripts/deep/soak.ts", full: "--minutes 30", quick: "--minutes 1" },
   { name: "repeat", script: "scripts/deep/repeat.ts", full: "--times 20", quick: "--times 1" },
+  {
+    name: "chaos",
+    script: "scripts/deep/chaos.ts",
+    full: "",
+    quick: "--kills 20 --runs 200 --blows 1 --drops 100 --seconds 5 --rounds 1",
+  },
   { name: "kills", script: "scripts/deep/kills.ts", full: "--kills 500", quick: "--kills 20" },
   {
     name: "differential",

@@ -8,7 +8,7 @@
 set -u
 
 # A command, and the Debian package that has it. An absolute path is one that is in nobody's PATH.
-TOOLS="strace:strace mount:mount umount:mount
+TOOLS="strace:strace mount:mount umount:mount faketime:faketime
   /usr/lib/postgresql/15/bin/postgres:postgresql-15 /usr/sbin/pgbouncer:pgbouncer"
 
 missing=""

@@ -1,13 +1,10 @@
 /** F1, F2: a process, then three on one file, are killed with SIGKILL over and over; see campaign.ts. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { openDice } from "../../src/model/dice.ts";
+import { useFolder } from "../fleet/use-folder.ts";
 import { DEATH_POINTS, killAmong, openCampaign } from "./campaign.ts";
 
-const FOLDER = mkdtempSync(join(tmpdir(), "stepwell-kill-"));
-afterAll(() => rmSync(FOLDER, { recursive: true, force: true }));
+const folder = useFolder();
 
 /** Kills per test; after them the child is left alone. */
 const KILLS = 20;
@@ -21,7 +18,7 @@ describe.concurrent("kill -9", () => {
     "at random moments loses nothing and repeats nothing",
     async () => {
       const dice = openDice("kill at random");
-      const campaign = openCampaign({ folder: FOLDER, name: "random", dice, runs: RUNS });
+      const campaign = await openCampaign({ folder, name: "random", dice, runs: RUNS });
       for (let kill = 0; kill < KILLS; kill += 1) {
         await campaign.live({ death: null, killAfterMs: dice.integer(350) });
       }
@@ -37,7 +34,7 @@ describe.concurrent("kill -9", () => {
     "at named points loses nothing and repeats nothing",
     async () => {
       const dice = openDice("kill at points");
-      const campaign = openCampaign({ folder: FOLDER, name: "points", dice, runs: RUNS });
+      const campaign = await openCampaign({ folder, name: "points", dice, runs: RUNS });
       for (let kill = 0; kill < KILLS; kill += 1) {
         const at = DEATH_POINTS[kill % DEATH_POINTS.length]!;
         await campaign.live({
@@ -56,7 +53,7 @@ describe.concurrent("kill -9", () => {
   it(
     "among three processes on one file loses nothing and repeats nothing",
     async () => {
-      const field = { folder: FOLDER, name: "shared", dice: openDice("kill among three"), runs: SHARED_RUNS };
+      const field = { folder, name: "shared", dice: openDice("kill among three"), runs: SHARED_RUNS };
       const { violations, kills, active } = await killAmong(3, SHARED_KILLS, field);
       expect(violations).toEqual([]);
       expect(kills).toBeGreaterThanOrEqual(SHARED_KILLS);

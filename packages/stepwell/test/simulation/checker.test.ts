@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { check, INVARIANTS } from "../../src/testing/simulation/checker.ts";
 import { anEvidence } from "./an-evidence.ts";
-import { flushOf } from "./damage.ts";
+import { flushOf, startAgain, startOf } from "./damage.ts";
 import { FAULTS } from "./faults.ts";
 import { approveAgain } from "./wait-faults.ts";
 
@@ -28,6 +28,27 @@ describe("checker", () => {
     const claim = draft.records.find((record) => record.kind === "claim")!;
     draft.records.splice(draft.records.indexOf(claim), 0, { ...claim, knownAt: 90_000 });
     expect(check(draft, ["I6"])).toEqual([]);
+  });
+
+  it("I25: knows without the store's records that a claim was given up, and deaf step code went on", () => {
+    const draft = anEvidence();
+    draft.records = [];
+    const start = startOf(draft, "sim/order o-1", "charge");
+    startAgain(draft, start, { at: start.at + 0.5, trueMs: start.trueMs + 10 });
+    const ended = {
+      ...start,
+      kind: "end",
+      result: "error",
+      retryAfterMs: null,
+      execution: 999,
+      at: start.at + 0.6,
+    } as const;
+    draft.witness.push(ended);
+    draft.witness.sort((a, b) => a.at - b.at);
+    expect(check(draft, ["I25"])).toHaveLength(1);
+    const { history } = draft.stories.find(({ run }) => run.id === "o-1")!;
+    history.push({ kind: "note", note: "released", value: "null", seq: 99, atMs: start.trueMs + 5 });
+    expect(check(draft, ["I25"])).toEqual([]);
   });
 
   it.each(FAULTS)("%s: %s", (id, _what, damage) => {

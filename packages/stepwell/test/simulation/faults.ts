@@ -2,10 +2,9 @@
  * Ways to break the good evidence, one by one, each with the invariant that must notice.
  * Those of signals, cancels and time stand in wait-faults.ts.
  */
-import type { WitnessEvent } from "../../src/testing/simulation/evidence.ts";
 import { failure } from "./a-stage.ts";
 import type { Draft } from "./an-evidence.ts";
-import { again, checkpointOf, type Fault, flushOf, type Start, startOf, story, text, transitionOf } from "./damage.ts";
+import { again, checkpointOf, type Fault, flushOf, startAgain, startOf, story, text, transitionOf } from "./damage.ts";
 import { WAIT_FAULTS } from "./wait-faults.ts";
 
 /** The worker of runs 1 and 3 dies when it has just begun to execute both, and run 1 is blamed. */
@@ -19,11 +18,6 @@ function quarantine(draft: Draft, crashes: number): void {
   const freed = { freed: 1, quarantined: [{ ...run, crashes }] };
   draft.records.push({ kind: "bury", workerId: 1, gone: true, buried: true, nowMs: 1, at: 9_010, ...stamp });
   draft.records.push({ kind: "free", workerId: 1, how: "died", ...freed, at: 9_011, ...stamp });
-}
-
-/** One more start of a step's code, at a place in the order. */
-function startAgain(draft: Draft, start: Start, changes: Partial<WitnessEvent>): void {
-  draft.witness.push({ ...start, execution: 999, ...changes } as never);
 }
 
 function remove<T>(from: T[], item: T): void {

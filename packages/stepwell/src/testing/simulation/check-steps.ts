@@ -2,7 +2,7 @@
  * Invariants of steps: checkpoints, executions, attempts.
  */
 import type { NewAttempt } from "../../model/step.ts";
-import type { NoteKind } from "../../model/history.ts";
+import type { HistoryEvent, NoteKind } from "../../model/history.ts";
 import { type Case, type Execution, type Finding, type Invariant, observedValue, isEarly, undoKey } from "./case.ts";
 import { runText, type StepPolicy, type WitnessEvent } from "./evidence.ts";
 import type { Accepted } from "./ledger.ts";
@@ -182,15 +182,18 @@ function tooMany(c: Case, list: readonly Execution[]): Finding[] {
   const { start, rowId } = list[0]!;
   const key = keyOf(start);
   const failures = failuresOf(c, rowId, key).length;
-  const history = c.storyOf.get(start.run)?.history ?? [];
-  const interruptions = history.filter((event) => event.kind === "note" && INTERRUPTIONS.includes(event.note)).length;
-  const explained = 1 + failures + interruptions;
+  const explained = 1 + failures + interruptionsOf(c, start.run).length;
   return list.length <= explained
     ? []
     : [{ run: start.run, what: `"${key}" started ${list.length} times, ${explained} are explained` }];
 }
 
-/** Notes of a claim that ended before its run did, perhaps in the middle of a step. */
+/** Claims that ended before their run did, perhaps in the middle of a step. */
+function interruptionsOf(c: Case, run: string): readonly HistoryEvent[] {
+  const history = c.storyOf.get(run)?.history ?? [];
+  return history.filter((event) => event.kind === "note" && INTERRUPTIONS.includes(event.note));
+}
+
 const INTERRUPTIONS: readonly NoteKind[] = ["takeover", "released"];
 
 function failuresOf(c: Case, rowId: number, key: string): readonly Pick<Accepted<unknown>, "fence">[] {
@@ -265,13 +268,21 @@ function overlaps(c: Case, name: string, list: readonly Execution[]): Finding[] 
   if (policyOf(c, keyOf(list[0]!.start))?.timed === true) return [];
   return list.flatMap((one, index) => {
     const before = list.slice(0, index).find((earlier) => {
-      const together = earlier.start.process === one.start.process && earlier.taking?.fence === one.taking?.fence;
+      const together = earlier.start.process === one.start.process && underOneClaim(c, earlier, one);
       return together && (earlier.end?.at ?? Infinity) > one.start.at;
     });
     return before === undefined
       ? []
       : [{ run: one.start.run, what: `${name} ran twice at once (${describe(one.start)})` }];
   });
+}
+
+/** Without the store's records: the history tells of no claim that ended in between; deaf step code goes on after that. */
+function underOneClaim(c: Case, earlier: Execution, later: Execution): boolean {
+  if (ruled(c)) return earlier.taking?.fence === later.taking?.fence;
+  const [fromMs, toMs] = [earlier.start.trueMs, later.start.trueMs];
+  const interruptions = interruptionsOf(c, later.start.run);
+  return !interruptions.some(({ atMs }) => atMs >= fromMs && atMs <= toMs);
 }
 
 /** Measured in true time from the last renewal of the worker that made the claim, as far as its process knew of it. */

@@ -1,12 +1,12 @@
 /** F11: a transaction pooler in between. No state of a connection is relied on: only speed is lost. */
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, type TestContext } from "vitest";
 import { useFreshDatabase } from "../../../../../scripts/postgres/for-tests.ts";
+import { startPooler, whyNoPooler } from "../../../../../scripts/postgres/pooler.ts";
 import { openHost } from "../../../src/engine/host.ts";
 import { openEngine } from "../../../src/engine/open.ts";
 import { workflow } from "../../../src/engine/workflow.ts";
 import { openPostgresStore } from "../../../src/store/postgres/postgres.ts";
 import { openProxy, refusalOf } from "./proxy.ts";
-import { openPooler } from "./pooler.ts";
 import { sql } from "./server.ts";
 
 const work = workflow("t/work", { version: "1.0.0" }, async (ctx, n: number) => {
@@ -14,6 +14,15 @@ const work = workflow("t/work", { version: "1.0.0" }, async (ctx, n: number) => 
   await ctx.sleep("nap", 20);
   return ctx.step("two", () => one * 2);
 });
+
+/** @returns the URL by which the database of `url` is reached through a pooler, which goes with the test */
+async function openPooler(test: TestContext, url: string): Promise<string> {
+  const why = whyNoPooler();
+  if (why !== null) return test.skip(why);
+  const pooler = await startPooler(url, 3);
+  onTestFinished(() => pooler.stop());
+  return pooler.url;
+}
 
 describe("through a transaction pooler", () => {
   const url = useFreshDatabase();
