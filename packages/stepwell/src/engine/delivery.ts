@@ -4,7 +4,7 @@
  * done before the next arrives, on the first run as on a replay.
  */
 import type { Deps } from "./deps.ts";
-import { type Execution, isBusy, isGone, scheduleIdleCheck } from "./execution.ts";
+import { type Execution, isBusy, isGone, isHalting, scheduleIdleCheck } from "./execution.ts";
 
 /**
  * Deliver a fresh outcome: at once when it is the only one of its flush and nothing is queued; that is the common
@@ -31,7 +31,7 @@ export function queueDelivery(deps: Deps, exec: Execution, seq: number, settle: 
 /** Step code has ended, a write is answered or an outcome delivered: what waited for quiet looks again. */
 export function quieten(deps: Deps, exec: Execution): void {
   if (exec.onQuiet !== null && !isBusy(exec)) exec.onQuiet();
-  if (exec.waits.size > 0 || exec.draining) scheduleIdleCheck(deps.host, exec);
+  if (exec.waits.size > 0 || isHalting(exec)) scheduleIdleCheck(deps.host, exec);
 }
 
 function pump(deps: Deps, exec: Execution): void {

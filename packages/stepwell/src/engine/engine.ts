@@ -10,7 +10,14 @@ import { openCommitter } from "./commit.ts";
 import type { Deps, WorkerDoor } from "./deps.ts";
 import { openElsewhere } from "./elsewhere.ts";
 import { listFleet, type WorkerInfo } from "./fleet.ts";
-import { type ActorOption, type DecodedEvent, openHandle, type RunHandle, type SignalOptions } from "./handle.ts";
+import {
+  type ActorOption,
+  type DecodedEvent,
+  openHandle,
+  type RequestOptions,
+  type RunHandle,
+  type SignalOptions,
+} from "./handle.ts";
 import type { Host, Place } from "./host.ts";
 import { type ListFilter, listRuns, type RunList } from "./list.ts";
 import { openRegistry } from "./registry.ts";
@@ -67,11 +74,11 @@ export type Engine = {
     ...payload: Raw extends void ? [payload?: Raw, options?: SignalOptions] : [payload: Raw, options?: SignalOptions]
   ) => Promise<void>;
   /** Short for `(await get(workflow, id)).cancel(…)`. */
-  readonly cancel: (
-    workflow: Workflow<never, unknown> | string,
-    id: string,
-    options?: ActorOption & { readonly reason?: string },
-  ) => Promise<void>;
+  readonly cancel: (workflow: Workflow<never, unknown> | string, id: string, options?: RequestOptions) => Promise<void>;
+  /** Short for `(await get(workflow, id)).pause(…)`. */
+  readonly pause: (workflow: Workflow<never, unknown> | string, id: string, options?: RequestOptions) => Promise<void>;
+  /** Short for `(await get(workflow, id)).resume(…)`. */
+  readonly resume: (workflow: Workflow<never, unknown> | string, id: string, options?: RequestOptions) => Promise<void>;
   /** The workers of this store: who they are, what they can execute, how busy they are, when they were last seen. */
   readonly workers: () => Promise<readonly WorkerInfo[]>;
   /** Begin to execute runs, if the engine was opened with `work: false`. */
@@ -151,6 +158,8 @@ function engineCalls(deps: Deps, seat: Seat): Engine {
     signal: ((workflow: Workflow, id: string, ...rest: Parameters<RunHandle["signal"]>) =>
       handleOf(workflow, id).signal(...rest)) as Engine["signal"],
     cancel: (workflow, id, options) => handleOf(workflow, id).cancel(options),
+    pause: (workflow, id, options) => handleOf(workflow, id).pause(options),
+    resume: (workflow, id, options) => handleOf(workflow, id).resume(options),
     workers: () => listFleet(deps),
     work: (options) => startWorking(deps, seat, options ?? {}, close),
     drain: async (options = {}) => {

@@ -7,6 +7,7 @@
  */
 import { encode } from "../model/json.ts";
 import { failureText, toFailure } from "../model/failure.ts";
+import type { InboxItem } from "../model/inbox.ts";
 import { StepwellError } from "../model/errors.ts";
 import { decide, type Outcome, toEnding, type Transition } from "../model/transition.ts";
 import type { WriteResult } from "../store/store.ts";
@@ -18,6 +19,7 @@ import { openContext } from "./context.ts";
 import { expireIfDue } from "./deadline.ts";
 import type { Deps } from "./deps.ts";
 import { abortSteps, type Execution, isBusy, runName, takeInput } from "./execution.ts";
+import { findPause, tellRequests } from "./hold.ts";
 import { cancelRun } from "./inbox.ts";
 import { saveNote, saveTransition } from "./record.ts";
 
@@ -28,6 +30,7 @@ import { saveNote, saveTransition } from "./record.ts";
  *   asked for again, so that their closures are missing
  */
 export async function executeRun(deps: Deps, exec: Execution, again: () => Promise<void>): Promise<void> {
+  if (exec.inbox.length > 0 && !exec.holding) tellRequests(deps, exec, null);
   const outcome = await (exec.run.ending === null ? runBody(deps, exec) : resumeCompensation(deps, exec));
   const transition = await finish(deps, exec, outcome);
   if (transition.kind !== "compensate") return;
@@ -44,6 +47,7 @@ function runBody(deps: Deps, exec: Execution): Promise<Outcome> {
     };
     cancelRun(exec);
     if (exec.cancel !== null || expireIfDue(deps, exec)) return;
+    if (exec.holding) return resolve({ kind: "held", inboxSeen: exec.inboxSeen });
     exec.stop = resolve;
     void followBody(deps, exec, resolve);
   });
@@ -74,10 +78,23 @@ async function finish(deps: Deps, exec: Execution, outcome: Outcome): Promise<Tr
     deadlineAtMs: exec.run.deadlineAtMs,
   };
   const transition = decide(standing, outcome);
-  const cancel = outcome.kind === "cancelled" ? exec.cancel : null;
-  const result = await saveTransition(deps, exec, transition, cancel);
+  const cause = tellCause(deps, exec, outcome, transition);
+  const { seq } = exec;
+  const result = await saveTransition(deps, exec, transition, cause);
+  if (result.kind === "unseen") {
+    // Somebody has asked for something else meanwhile: whoever takes the run next sees it.
+    exec.seq = seq;
+    return finish(deps, exec, { kind: "drained" });
+  }
   applied(deps, exec, transition, result);
   return transition;
+}
+
+/** The request that caused the outcome; those that it makes pointless become lines of the history. */
+function tellCause(deps: Deps, exec: Execution, outcome: Outcome, transition: Transition): InboxItem | null {
+  const cause = outcome.kind === "cancelled" ? exec.cancel : outcome.kind === "held" ? findPause(exec) : null;
+  if (exec.inbox.length > 0 && (cause !== null || toEnding(transition) !== null)) tellRequests(deps, exec, cause);
+  return cause;
 }
 
 function applied(deps: Deps, exec: Execution, transition: Transition, result: WriteResult): void {
@@ -105,7 +122,7 @@ function applied(deps: Deps, exec: Execution, transition: Transition, result: Wr
  */
 async function settleFloating(deps: Deps, exec: Execution, outcome: Outcome): Promise<void> {
   exec.waits.clear();
-  const goesOn = outcome.kind === "drained" || outcome.kind === "stuck";
+  const goesOn = outcome.kind === "drained" || outcome.kind === "stuck" || outcome.kind === "held";
   if (!goesOn) cancelChildren(deps, exec);
   const floating = [...exec.open.keys(), ...exec.held.splice(0).map(({ call }) => call.key)];
   const cause = goesOn ? "lost" : outcome.kind === "cancelled" || outcome.kind === "expired" ? "cancelled" : "floating";

@@ -130,6 +130,8 @@ export type Execution = {
   /** True while the run's next transition is being settled: it neither parks nor drains then. */
   finishing: boolean;
   draining: boolean;
+  /** True while an operator's newest request is a pause, see hold.ts. */
+  holding: boolean;
   /**
    * False while a replay has only been answered from checkpoints; logs and progress of that stretch are not repeated.
    */
@@ -210,6 +212,7 @@ export function newExecution(
     bodyEnded: false,
     finishing: false,
     draining: false,
+    holding: memory?.inbox.findLast((item) => isRequest(item) || item.kind === "cancel")?.kind === "pause",
     live: memory === null,
     compensations: NOTHING,
     deliveries: [],
@@ -270,6 +273,16 @@ export function storeNowMs(host: Host, exec: Execution): number {
 /** True once nothing may be written any more; asked after every await, since the claim can go meanwhile. */
 export function isGone(exec: Execution): boolean {
   return exec.phase === "over" || exec.phase === "lost";
+}
+
+/** True for an operator's request to pause or to resume the run. */
+export function isRequest({ kind }: InboxItem): boolean {
+  return kind === "pause" || kind === "resume";
+}
+
+/** True while no step may begin, because the worker leaves or an operator said so. */
+export function isHalting(exec: Execution): boolean {
+  return exec.draining || exec.holding;
 }
 
 /** True while step code runs, writes are unanswered or outcomes are on their way. */

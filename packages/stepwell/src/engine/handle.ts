@@ -6,7 +6,7 @@ import { decode, encode } from "../model/json.ts";
 import { RunFailed, StepwellError } from "../model/errors.ts";
 import { parseFailure, toError } from "../model/failure.ts";
 import type { NewInboxItem } from "../model/inbox.ts";
-import type { Attributes, Run, RunState, Wait } from "../model/run.ts";
+import { type Attributes, isTerminal, type Run, type RunState, type Wait } from "../model/run.ts";
 import type { ActiveStep, StepKind } from "../model/step.ts";
 import { issuesText, validate } from "../model/schema.ts";
 import type { Ending } from "../model/transition.ts";
@@ -14,6 +14,7 @@ import type { HistoryEvent } from "../model/history.ts";
 import type { RunRef } from "../store/store.ts";
 import { whyNot } from "./commit.ts";
 import type { Deps } from "./deps.ts";
+import { isRequest } from "./execution.ts";
 import { waitsOf } from "./fleet.ts";
 import type { Signal } from "./signal.ts";
 
@@ -66,6 +67,8 @@ export type RunStatus = {
   readonly deadlineAtMs: number | null;
   /** Takeovers from dead workers since its last checkpoint. */
   readonly crashes: number;
+  /** Paused by an operator, whom the history names. */
+  readonly onHold: boolean;
 };
 
 /** A history event with `value`, `input` and `error` decoded. */
@@ -99,7 +102,24 @@ export type RunHandle<Output = unknown> = {
     ...payload: Raw extends void ? [payload?: Raw, options?: SignalOptions] : [payload: Raw, options?: SignalOptions]
   ) => Promise<void>;
   /** Ask the run to stop. Resolves when the request is durable; `outcome()` tells when it has. */
-  readonly cancel: (options?: ActorOption & { readonly reason?: string }) => Promise<void>;
+  readonly cancel: (options?: RequestOptions) => Promise<void>;
+  /**
+   * Let the run stand still until it is resumed. Steps that are running end and are recorded, no other begins. Resolves when
+   * the request is durable. @throws StepwellError RUN_ENDED
+   */
+  readonly pause: (options?: RequestOptions) => Promise<void>;
+  /**
+   * Let a run go on that is paused, by an operator or for want of code, or that is in quarantine: its crashes are forgotten
+   * then. @throws StepwellError RUN_ENDED, RUN_NOT_PAUSED
+   */
+  readonly resume: (options?: RequestOptions) => Promise<void>;
+};
+
+/** Who asks for it, and why. Both are recorded. */
+export type RequestOptions = ActorOption & {
+  readonly reason?: string;
+  /** Asked twice under one id, it counts once. Default: a fresh one. */
+  readonly id?: string;
 };
 
 /** Options of a signal. */
@@ -128,9 +148,11 @@ export function openHandle<Output>(deps: Deps, ref: RunRef, rowId: number | null
     },
     signal: ((signal: Signal, payload?: unknown, options: SignalOptions = {}) =>
       sendSignal(deps, ref, { signal, payload }, options)) as RunHandle["signal"],
-    cancel: (options = {}) => {
-      const { text: payload } = encode(options.reason ?? "");
-      return post(deps, ref, { kind: "cancel", name: "", payload, ...sender(deps, options) });
+    cancel: (options) => request(deps, ref, "cancel", options),
+    pause: (options) => request(deps, ref, "pause", options),
+    resume: async (options) => {
+      await checkPaused(deps, ref);
+      return request(deps, ref, "resume", options);
     },
   };
 }
@@ -160,6 +182,7 @@ export function toStatus(run: Run): RunStatus {
     endedAtMs: run.endedAtMs,
     deadlineAtMs: run.deadlineAtMs,
     crashes: run.crashes,
+    onHold: run.onHold,
   };
 }
 
@@ -185,6 +208,29 @@ async function sendSignal(
   const { actor, operationId } = sender(deps, options);
   const id = options.id === undefined ? operationId : `signal:${options.id}`;
   await post(deps, ref, { kind: "signal", name: signal.name, payload, actor, operationId: id });
+}
+
+function request(
+  deps: Deps,
+  ref: RunRef,
+  kind: "cancel" | "pause" | "resume",
+  options: RequestOptions = {},
+): Promise<void> {
+  const { text: payload } = encode(options.reason ?? "");
+  const { actor, operationId } = sender(deps, options);
+  const id = options.id === undefined ? operationId : `request:${options.id}`;
+  return post(deps, ref, { kind, name: "", payload, actor, operationId: id });
+}
+
+/** @throws StepwellError RUN_NOT_PAUSED for a run that goes on as it is; who is about to stand still counts as paused */
+async function checkPaused(deps: Deps, ref: RunRef): Promise<void> {
+  const { rowId } = await getRun(deps, ref);
+  const asked = (await deps.store.listInbox(rowId, 0)).findLast(isRequest);
+  if (asked?.kind === "pause") return;
+  // Read afterwards: a request that was there and is gone has been followed by now.
+  const run = await getRun(deps, ref);
+  if (run.state === "paused" || run.state === "quarantined" || isTerminal(run.state)) return;
+  throw new StepwellError("RUN_NOT_PAUSED", `run "${ref.id}" of ${ref.namespace}/${ref.name} is ${run.state}.`);
 }
 
 function sender(deps: Deps, options: ActorOption): Pick<NewInboxItem, "actor" | "operationId"> {

@@ -20,6 +20,7 @@ import {
   type HeldCall,
   isBusy,
   isGone,
+  isHalting,
   loseExecution,
   observeClock,
   ownerOf,
@@ -31,11 +32,15 @@ import {
 import { readInbox } from "./inbox.ts";
 import { saveTransition } from "./record.ts";
 
-/** Fire what is due; else park, stay hot until the next wait is due, or let a drain take the run. */
+/** Fire what is due; else park, stay hot until the next wait is due, or let a drain or an operator take the run. */
 export function checkIdle(deps: Deps, exec: Execution): void {
   exec.cancelTimer?.();
   exec.cancelTimer = null;
   if (exec.finishing || expireIfDue(deps, exec) || exec.replaying > 0) return;
+  if (exec.holding) {
+    if (!isBusy(exec)) exec.stop({ kind: "held", inboxSeen: exec.inboxSeen });
+    return;
+  }
   if (fireDue(deps, exec)) return scheduleIdleCheck(deps.host, exec);
   const dueInMs = nextDueInMs(deps, exec);
   const busy = isBusy(exec);
@@ -59,7 +64,7 @@ function onlyWaits(exec: Execution): boolean {
 export function holdCall(deps: Deps, exec: Execution, call: HeldCall): void {
   exec.held.push(call);
   if (exec.phase === "parked" && exec.held.length === 1) wakeRun(deps, exec);
-  if (exec.draining) scheduleIdleCheck(deps.host, exec);
+  if (isHalting(exec)) scheduleIdleCheck(deps.host, exec);
 }
 
 /** Continue a parked execution in memory. Only valid when nobody held the run meanwhile: new fence = old + 1. */
@@ -70,7 +75,7 @@ export async function continueExecution(deps: Deps, exec: Execution, claim: Clai
   observeClock(deps.host, exec, claim.nowMs);
   syncAttributes(deps, exec);
   if (claim.run.inboxSeq > exec.inboxSeen) await readInbox(deps, exec);
-  releaseHeld(exec);
+  if (!isHalting(exec)) releaseHeld(exec);
   scheduleIdleCheck(deps.host, exec);
 }
 

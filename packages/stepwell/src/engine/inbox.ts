@@ -1,34 +1,36 @@
 /**
  * Inbox: what arrives for a run while this worker executes it. Signals and child
- * outcomes go to the wait that wants them, or stay until one does; a cancel stops the run.
+ * outcomes go to the wait that wants them, or stay until one does; what operators ask for stops the run, or lets it go on.
  */
 import { decode } from "../model/json.ts";
 import { StepwellError } from "../model/errors.ts";
 import { failureText, toFailure } from "../model/failure.ts";
 import type { InboxItem } from "../model/inbox.ts";
 import type { Deps } from "./deps.ts";
-import { abortSteps, type Execution, isGone, type PendingWait, runName } from "./execution.ts";
+import { abortSteps, type Execution, isGone, isRequest, type PendingWait, runName } from "./execution.ts";
+import { acceptRequest } from "./hold.ts";
 
 /**
  * Take one item; each is taken once, in order. False: there are older ones that this execution has not seen, read them
  * first.
  */
-export function receiveItem(exec: Execution, item: InboxItem): boolean {
+export function receiveItem(deps: Deps, exec: Execution, item: InboxItem): boolean {
   if (item.seq > exec.inboxSeen + 1) return false;
-  if (item.seq === exec.inboxSeen + 1) accept(exec, item);
+  if (item.seq === exec.inboxSeen + 1) accept(deps, exec, item);
   return true;
 }
 
 /** Read what the inbox holds beyond what was seen. Items that were consumed leave gaps in the numbers. */
 export async function readInbox(deps: Deps, exec: Execution): Promise<void> {
   const items = await deps.store.listInbox(exec.run.rowId, exec.inboxSeen);
-  for (const item of items) if (item.seq > exec.inboxSeen && !isGone(exec)) accept(exec, item);
+  for (const item of items) if (item.seq > exec.inboxSeen && !isGone(exec)) accept(deps, exec, item);
 }
 
-function accept(exec: Execution, item: InboxItem): void {
+function accept(deps: Deps, exec: Execution, item: InboxItem): void {
   exec.inboxSeen = item.seq;
   exec.inbox.push(item);
   if (item.kind === "cancel") return cancelRun(exec);
+  if (isRequest(item)) return acceptRequest(deps, exec, item);
   for (const wait of exec.waits.values()) {
     if (!wants(wait, item)) continue;
     exec.waits.delete(wait.key);
@@ -51,6 +53,7 @@ export function cancelRun(exec: Execution): void {
   const item = exec.inbox.find((candidate) => candidate.kind === "cancel");
   if (item === undefined || exec.closed || exec.run.ending !== null || exec.cancel !== null) return;
   exec.cancel = item;
+  exec.holding = false;
   exec.inbox.splice(exec.inbox.indexOf(item), 1);
   const error = cancelledError(exec, item);
   exec.stop({ kind: "cancelled", error: failureText(toFailure(error)) });

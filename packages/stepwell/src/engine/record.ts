@@ -70,11 +70,16 @@ export function saveRunning(deps: Deps, exec: Execution, attempt: Omit<NewAttemp
   submit(deps, exec, { kind: "attempt", owner: exec.owner, attempt: stored, dueInMs: null }, () => quieten(deps, exec));
 }
 
-/** Add a line to the history; nobody waits for it. `value` is encoded. */
-export function saveNote(deps: Deps, exec: Execution, note: NoteKind, value: string): void {
-  submit(deps, exec, { kind: "note", owner: exec.owner, note, value, seq: nextSeq(exec, null) }, () =>
-    quieten(deps, exec),
-  );
+/** Add a line to the history; nobody waits for it. `value` is encoded; `consumes`: the item that it tells of. */
+export function saveNote(
+  deps: Deps,
+  exec: Execution,
+  note: NoteKind,
+  ...[value, consumes = null]: [value: string, consumes?: InboxItem | null]
+): void {
+  const seq = nextSeq(exec, consumes);
+  const write = { kind: "note", owner: exec.owner, note, value, seq, consumes: consumes?.seq ?? null } as const;
+  submit(deps, exec, write, () => quieten(deps, exec));
 }
 
 /** Overwrite the run's progress; nobody waits for it. */

@@ -20,6 +20,7 @@ import {
   added,
   type Execution,
   isGone,
+  isHalting,
   loseExecution,
   type OpenCall,
   runName,
@@ -52,7 +53,7 @@ export function beginCall(deps: Deps, call: Call): void {
   const checkpoint = exec.recorded.get(call.key);
   if (checkpoint !== undefined) return replay(deps, call, checkpoint);
   if (exec.collecting) return void (call.kind === "child" && call.perform(deps, call));
-  if (exec.phase !== "running" || exec.draining) {
+  if (exec.phase !== "running" || isHalting(exec)) {
     return holdCall(deps, exec, { call, begin: () => beginCall(deps, call) });
   }
   if (exec.seq >= deps.settings.eventsMax) return rejectCall(call, historyLimit(deps, exec));

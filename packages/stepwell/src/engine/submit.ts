@@ -166,6 +166,7 @@ function freshRun(
     state: "running",
     output: null,
     error: null,
+    onHold: false,
     ending: null,
     generation: 1,
     fence: 1,

@@ -123,7 +123,7 @@ function receive(
   posted: { readonly rowId: number; readonly item: InboxItem; readonly claimable: boolean },
 ): void {
   const exec = slots.executing.get(posted.rowId);
-  if (exec?.phase === "running" && !receiveItem(exec, posted.item)) follow(deps, exec, readInbox(deps, exec));
+  if (exec?.phase === "running" && !receiveItem(deps, exec, posted.item)) follow(deps, exec, readInbox(deps, exec));
   const loading = slots.loading.get(posted.rowId);
   if (loading !== undefined) loading.posted = true;
   if (posted.claimable) nudge();

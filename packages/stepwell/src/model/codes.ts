@@ -124,6 +124,10 @@ export const ERROR_CODES = {
     cause: "The run has ended and takes no more signals or requests.",
     cure: "Read its outcome with run.outcome(), or start another run.",
   },
+  RUN_NOT_PAUSED: {
+    cause: "The run goes on already: nobody has paused it, and it is not in quarantine.",
+    cure: "Look at run.status() first; a run that waits shows what for.",
+  },
   RUN_FAILED: {
     cause: "The run whose result was asked for has failed.",
     cure: "Read `cause` for the error that ended it, or call run.outcome() to branch instead of catching.",

@@ -4,6 +4,7 @@
  * Most events are read off rows that exist anyway (the run, its checkpoints,
  * failed attempts, consumed inbox items), so that a step costs one row, not two.
  */
+import type { InboxKind } from "./inbox.ts";
 import type { StepKind, StepOutcome } from "./step.ts";
 
 /**
@@ -34,7 +35,7 @@ export type HistoryEvent = { readonly seq: number | null; readonly atMs: number 
   | { readonly kind: "wait_began"; readonly step: StepKind; readonly key: string; readonly dueAtMs: number | null }
   | {
       readonly kind: "received";
-      readonly item: "signal" | "child" | "cancel";
+      readonly item: InboxKind;
       readonly name: string;
       readonly value: string;
       readonly actor: string;
@@ -45,7 +46,7 @@ export type HistoryEvent = { readonly seq: number | null; readonly atMs: number 
 
 /**
  * Events with a row of their own. `value` of each: log {message, fields}; floating {key}; takeover, compensating,
- * paused, quarantined {error}; stuck {doing, sinceMs}.
+ * paused, quarantined {error}; stuck {doing, sinceMs}; held, resumed null: what an operator asked for has been done.
  */
 export type NoteKind =
   | "log"
@@ -53,6 +54,8 @@ export type NoteKind =
   | "takeover"
   | "compensating"
   | "paused"
+  | "held"
+  | "resumed"
   | "released"
   | "quarantined"
   | "stuck";

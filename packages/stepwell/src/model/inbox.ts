@@ -3,14 +3,17 @@
  * consumed once and in order (P6); nobody but the owner of the claim acts on it.
  */
 
+/** What an item is. All but signals and the ends of children are requests of operators. */
+export type InboxKind = "signal" | "child" | "cancel" | "pause" | "resume";
+
 /** One message for a run, as stored. */
 export type InboxItem = {
   /** Numbered per run from 1, without gaps. */
   readonly seq: number;
-  readonly kind: "signal" | "child" | "cancel";
-  /** Signal name; key of the step that awaits the child; empty for a cancel. */
+  readonly kind: InboxKind;
+  /** Signal name; key of the step that awaits the child; empty for what an operator asks for. */
   readonly name: string;
-  /** Encoded signal payload; a child's Ending in JSON; encoded reason of a cancel. */
+  /** Encoded signal payload; a child's Ending in JSON; encoded reason of what an operator asks for. */
   readonly payload: string;
   readonly actor: string;
   readonly atMs: number;
@@ -18,7 +21,7 @@ export type InboxItem = {
 
 /** What an outsider posts. `operationId` makes a resubmission harmless. */
 export type NewInboxItem = {
-  readonly kind: "signal" | "cancel";
+  readonly kind: Exclude<InboxKind, "child">;
   readonly name: string;
   readonly payload: string;
   readonly actor: string;

@@ -84,6 +84,8 @@ export type Run = Identity & {
   readonly output: string | null;
   /** A stored Failure (model/failure.ts): of a failed, cancelled, compensating, paused or quarantined run. */
   readonly error: string | null;
+  /** Paused by an operator: only one resumes it. */
+  readonly onHold: boolean;
   /** The state that follows compensation; null unless `compensating`, or `paused` or `quarantined` during one. */
   readonly ending: "failed" | "cancelled" | null;
   /** Who started it. */

@@ -7,7 +7,7 @@
  *     pending ─claim▸ running ─▸ completed
  *        ▴              │  ├────▸ failed, cancelled
  *        │              │  └────▸ compensating ─▸ failed, cancelled
- *        └── waiting ◂──┘           (paused: a replay or a compensation cannot go on)
+ *        └── waiting ◂──┘           (paused: a replay or a compensation cannot go on, or an operator said so)
  */
 import type { TerminalState, Wait } from "./run.ts";
 
@@ -22,7 +22,9 @@ export type Outcome =
   | { readonly kind: "compensation_failed"; readonly error: string }
   | { readonly kind: "stuck"; readonly error: string }
   | { readonly kind: "idle"; readonly waits: readonly Wait[]; readonly inboxSeen: number }
-  | { readonly kind: "drained" };
+  | { readonly kind: "drained" }
+  /** An operator has asked for a pause. */
+  | { readonly kind: "held"; readonly inboxSeen: number };
 
 /** What `decide` must know of the run. */
 export type Standing = {
@@ -51,6 +53,8 @@ export type Transition =
       readonly inboxSeen: number;
     }
   | { readonly kind: "pause"; readonly error: string }
+  /** Paused by an operator, until one resumes it. Refused as a park is. */
+  | { readonly kind: "hold"; readonly inboxSeen: number }
   /** Gives the claim up at once, for another worker. A run that compensates goes on compensating. */
   | { readonly kind: "release" };
 
@@ -81,6 +85,8 @@ export function decide(run: Standing, outcome: Outcome): Transition {
       };
     case "drained":
       return { kind: "release" };
+    case "held":
+      return { kind: "hold", inboxSeen: outcome.inboxSeen };
   }
 }
 
@@ -115,6 +121,7 @@ export function toEnding(transition: Transition): Ending | null {
     case "compensate":
     case "park":
     case "pause":
+    case "hold":
     case "release":
       return null;
   }

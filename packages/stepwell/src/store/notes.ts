@@ -16,6 +16,8 @@ export function transitionNote(transition: Transition): Note | null {
       return { kind: "compensating", value: errorNote(transition.error) };
     case "pause":
       return { kind: "paused", value: errorNote(transition.error) };
+    case "hold":
+      return { kind: "held", value: "null" };
     case "release":
       return RELEASED_NOTE;
     case "complete":

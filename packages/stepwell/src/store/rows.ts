@@ -26,6 +26,7 @@ export type RunRow = {
   readonly generation: number;
   readonly inbox_seq: number;
   readonly state: RunState;
+  readonly on_hold: boolean | number;
   readonly due_at_ms: number | null;
   readonly version_id: number;
   readonly public_id: string;
@@ -56,6 +57,7 @@ export type StandingRow = {
   readonly fence: number;
   readonly generation: number;
   readonly inbox_seq: number;
+  readonly on_hold: boolean | number;
 };
 
 /** A row of `steps`; `at_ms` is read for the history alone. */
@@ -142,6 +144,7 @@ export function toRun(row: RunRow, { namespace, name, version }: Identity): Run 
     inputHash: row.input_hash,
     output: row.output,
     error: row.error,
+    onHold: Boolean(row.on_hold),
     ending: row.ending,
     actor: row.actor,
     seed: row.seed,

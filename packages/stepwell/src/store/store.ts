@@ -10,7 +10,8 @@
  *   S5. A flush submitted again answers as the first time did and changes nothing twice.
  *   S6. A bad row harms nobody: its own write answers `refused`, the others of the flush are stored.
  *   S7. An inbox item wakes: `waiting` becomes `pending` in the same transaction; a park with an older `inboxSeen` is
- *       refused (P6).
+ *       refused (P6). Of a run that nobody holds, a `pause` makes one on hold, unless it has ended or is in quarantine; a
+ *       `resume` makes one that is paused or in quarantine due, its crashes forgotten, and a `cancel` makes it due, too.
  *   S8. Those who watch are told, soon, what others have committed. They may be told late or for nothing, and poll
  *       all the same, less often.
  *
@@ -65,7 +66,7 @@ export type Write =
     }
   /**
    * `seq`: its history number (a park has none of its own: the last one used). An end is told by the run's row;
-   * `compensate`, `pause` and `release` store a note of that number. `consumes`: the cancel request that caused it,
+   * `compensate`, `pause`, `hold` and `release` store a note of that number. `consumes`: the request that caused it,
    * consumed as `seq - 1`.
    * `parent`: of the run; the end of an awaited child is posted to that run's inbox as an Ending, in JSON.
    */
@@ -83,6 +84,8 @@ export type Write =
       readonly note: NoteKind;
       readonly value: string;
       readonly seq: number;
+      /** The inbox item that it tells of, consumed as `seq - 1`. */
+      readonly consumes: number | null;
     }
   /** Overwrites the run's progress. */
   | { readonly kind: "progress"; readonly owner: Owner; readonly value: string }
@@ -121,7 +124,7 @@ export type WriteResult =
   | { readonly kind: "ended"; readonly state: RunState }
   /** The owner does not hold the run any more. */
   | { readonly kind: "stale" }
-  /** `park` only: the inbox holds more than was seen; the claim is kept. */
+  /** `park` and `hold` only: the inbox holds more than was seen; the claim is kept. */
   | { readonly kind: "unseen" }
   /** This write alone was impossible. */
   | { readonly kind: "refused"; readonly error: StepwellError };
@@ -272,7 +275,10 @@ export type Store = {
     readonly limit: number;
     readonly nowMs: NowMs;
   }) => Promise<readonly Claim[]>;
-  /** Make paused runs of these versions due: newly deployed code may be what they waited for. Returns how many. */
+  /**
+   * Make paused runs of these versions due, but not those on hold: newly deployed code may be what they waited for. Returns
+   * how many.
+   */
   readonly resumePaused: (versionIds: readonly number[], nowMs: NowMs) => Promise<number>;
   /** When the next unowned run of these versions is due, and when the next one on probation. */
   readonly nextDue: (versionIds: readonly number[], nowMs: NowMs) => Promise<NextDue>;

@@ -127,6 +127,7 @@ const RUN: Omit<Run, "rowId" | "id" | "name" | "versionId" | "createdAtMs"> = {
   inputHash: "h",
   output: null,
   error: null,
+  onHold: false,
   ending: null,
   actor: "test",
   seed: 1,

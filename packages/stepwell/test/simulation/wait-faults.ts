@@ -78,6 +78,15 @@ export const WAIT_FAULTS: readonly Fault[] = [
     (draft) => void (startOf(draft, "sim/order c-1", "charge").trueMs = 90_000),
   ],
   ["I15", "a cancel was consumed and the run completed", (draft) => void (story(draft, 4).run.state = "completed")],
+  [
+    "I34",
+    "a step starts long after a pause was acknowledged",
+    (draft) => {
+      const { run, trueMs } = startOf(draft, "sim/order o-1", "charge");
+      const pause = { kind: "pause", run, process: "client", askedAt: 0, answeredAt: 0, answeredMs: trueMs - 1_001 };
+      draft.requests.push(pause as never);
+    },
+  ],
   ["I29", "a signal that came in time is answered with a timeout", (draft) => approveAgain(draft, 1_800, 1_800)],
   ["I31", "a run without a deadline fails for want of time", (draft) => expire(draft, null)],
   ["I31", "a run fails for want of time before its time is up", (draft) => expire(draft, 90_000)],

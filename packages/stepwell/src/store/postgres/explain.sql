@@ -2,7 +2,7 @@
 -- Written and bound as the statements of queries.sql.
 
 -- name: listStandings
-SELECT id, state, worker_id, fence, generation, inbox_seq FROM runs WHERE id = ANY (:rowIds::bigint[]);
+SELECT id, state, worker_id, fence, generation, inbox_seq, on_hold FROM runs WHERE id = ANY (:rowIds::bigint[]);
 
 -- name: listSavedSteps
 SELECT steps.run_id, steps.generation, steps.key

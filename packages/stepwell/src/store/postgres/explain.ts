@@ -5,8 +5,8 @@
  * every claim and every takeover, so while it is still the owner's, nobody else has written about the run since.
  */
 import { isTerminal, type Owner, type Run, type RunState } from "../../model/run.ts";
-import type { Transition } from "../../model/transition.ts";
 import type { InboxItem } from "../../model/inbox.ts";
+import { isGuarded, wasApplied } from "../after.ts";
 import { endingOperation } from "../delivery.ts";
 import { BEGAN_NOTE, beganNote } from "../events.ts";
 import { refusalOfBeat } from "../refusals.ts";
@@ -16,17 +16,6 @@ import type { Row } from "./query.ts";
 import { ask, type Session } from "./session.ts";
 import { type Batch, insertedResult, itemKey, type Of, STALE, type Told, turnedResult } from "./told.ts";
 import { runOf, workflowIdOf } from "./version.ts";
-
-/** Where a run stands after each transition; a park or a release may have been woken or not. */
-const STATES_AFTER: { readonly [K in Transition["kind"]]: readonly RunState[] } = {
-  complete: ["completed"],
-  fail: ["failed"],
-  cancel: ["cancelled"],
-  compensate: ["compensating"],
-  park: ["waiting", "pending", "compensating"],
-  pause: ["paused"],
-  release: ["pending", "compensating"],
-};
 
 /** What a fresh look has found. */
 type Found = {
@@ -203,9 +192,9 @@ function answerLate(
 
 function answerTurn(write: Of<"transition">, held: StandingRow, found: Found): WriteResult {
   const { owner, transition, parent } = write;
-  const keepsClaim = transition.kind === "compensate";
-  const applied = (held.worker_id !== null) === keepsClaim && STATES_AFTER[transition.kind].includes(held.state);
-  if (!applied) return transition.kind === "park" && held.worker_id !== null ? { kind: "unseen" } : STALE;
+  if (!wasApplied(transition.kind, held)) {
+    return isGuarded(transition.kind) && held.worker_id !== null ? { kind: "unseen" } : STALE;
+  }
   const told = turnedResult(found.told, write);
   if (told.kind === "posted" || parent?.awaited !== true) return told;
   const row = found.delivered.get(itemKey(parent.rowId, endingOperation(owner)));

@@ -147,19 +147,25 @@ beaten AS (
 );
 
 -- name: flushNotes
-saved_notes AS (
+given_notes AS MATERIALIZED (
+  SELECT * FROM unnest(
+    :noteRunIds::bigint[], :noteWorkers::bigint[], :noteFences::bigint[], :noteSeqs::bigint[],
+    :noteKinds::text[], :noteValues::text[], :noteConsumes::bigint[]
+  ) AS given (run_id, worker_id, fence, seq, kind, value, consumes)
+), saved_notes AS (
   INSERT INTO notes (run_id, seq, kind, at_ms, value)
   SELECT given.run_id, given.seq, given.kind, (SELECT now_ms FROM moment), given.value
-  FROM unnest(
-    :noteRunIds::bigint[], :noteWorkers::bigint[], :noteFences::bigint[], :noteSeqs::bigint[],
-    :noteKinds::text[], :noteValues::text[]
-  ) AS given (run_id, worker_id, fence, seq, kind, value)
+  FROM given_notes AS given
   WHERE given.worker_id = ANY ((SELECT alive FROM moment)::bigint[]) AND (
     SELECT true FROM runs
     WHERE runs.id = given.run_id AND runs.fence = given.fence AND runs.worker_id IS NOT DISTINCT FROM given.worker_id
   )
   ON CONFLICT DO NOTHING
-  RETURNING run_id
+  RETURNING run_id, seq
+), consumed_by_notes AS (
+  UPDATE inbox SET consumed_seq = given.seq - 1
+  FROM saved_notes JOIN given_notes AS given ON given.run_id = saved_notes.run_id AND given.seq = saved_notes.seq
+  WHERE inbox.run_id = given.run_id AND inbox.seq = given.consumes AND inbox.consumed_seq IS NULL
 );
 
 -- name: flushProgress
@@ -268,9 +274,11 @@ given_turns AS MATERIALIZED (
   SET state = CASE WHEN given_turns.kind <> 'release' THEN given_turns.state
                    WHEN runs.ending IS NULL THEN 'pending' ELSE 'compensating' END,
       output = given_turns.output,
-      error = CASE WHEN given_turns.kind IN ('park', 'release') THEN runs.error ELSE given_turns.error END,
+      on_hold = given_turns.kind = 'hold',
+      error = CASE WHEN given_turns.kind IN ('park', 'hold', 'release') THEN runs.error ELSE given_turns.error END,
       ending = CASE given_turns.kind WHEN 'compensate' THEN given_turns.ending
-                 WHEN 'park' THEN runs.ending WHEN 'pause' THEN runs.ending WHEN 'release' THEN runs.ending END,
+                 WHEN 'park' THEN runs.ending WHEN 'pause' THEN runs.ending WHEN 'hold' THEN runs.ending
+                 WHEN 'release' THEN runs.ending END,
       worker_id = CASE given_turns.kind WHEN 'compensate' THEN runs.worker_id END,
       due_at_ms = CASE given_turns.kind WHEN 'release' THEN (SELECT now_ms FROM moment)
                     ELSE given_turns.due_at_ms END,
@@ -323,7 +331,8 @@ addressed AS MATERIALIZED (
 
 -- name: flushItems
 -- Numbers the items and wakes in one go (S7). The owner of a running run learns of it from `inbox_seq`.
--- A paused run, or one in quarantine, is woken by a cancel alone.
+-- A cancel or a resume makes also those due that are paused or in quarantine; a pause that nothing of that kind follows
+-- holds a run that nobody holds, unless it is in quarantine and stays there.
 fresh AS MATERIALIZED (
   SELECT DISTINCT ON (run_id, operation_id) *
   FROM addressed
@@ -332,21 +341,30 @@ fresh AS MATERIALIZED (
   )
   ORDER BY run_id, operation_id, place
 ), counted AS MATERIALIZED (
-  SELECT run_id, count(*) AS items, bool_or(kind = 'cancel') AS cancels FROM fresh GROUP BY run_id
+  SELECT run_id, count(*) AS items, bool_or(kind IN ('cancel', 'resume')) AS revives, bool_or(kind = 'resume') AS forgives,
+         (array_agg(kind ORDER BY place DESC) FILTER (WHERE kind IN ('cancel', 'pause', 'resume')))[1] AS last_request
+  FROM fresh GROUP BY run_id
   ORDER BY run_id
 ), woken AS (
   UPDATE runs
   SET inbox_seq = inbox_seq + counted.items,
       state = CASE
+        WHEN worker_id IS NULL AND counted.last_request = 'pause' AND (state <> 'quarantined' OR counted.revives) THEN 'paused'
         WHEN state = 'waiting' THEN 'pending'
-        WHEN state IN ('paused', 'quarantined') AND counted.cancels
+        WHEN state IN ('paused', 'quarantined') AND counted.revives
           THEN CASE WHEN ending IS NULL THEN 'pending' ELSE 'compensating' END
         ELSE state
       END,
+      on_hold = CASE
+        WHEN worker_id IS NULL AND counted.last_request = 'pause' AND (state <> 'quarantined' OR counted.revives) THEN true
+        WHEN counted.revives THEN false
+        ELSE on_hold
+      END,
+      crashes = CASE WHEN state = 'quarantined' AND counted.forgives THEN 0 ELSE crashes END,
       waiting_for = CASE state WHEN 'waiting' THEN NULL ELSE waiting_for END,
       due_at_ms = CASE
-        WHEN worker_id IS NULL AND (state IN ('pending', 'waiting', 'compensating')
-          OR (state IN ('paused', 'quarantined') AND counted.cancels))
+        WHEN worker_id IS NULL AND counted.last_request IS DISTINCT FROM 'pause'
+          AND (state IN ('pending', 'waiting', 'compensating') OR (state IN ('paused', 'quarantined') AND counted.revives))
         THEN least(due_at_ms, (SELECT now_ms FROM moment))
       END
   FROM counted

@@ -84,7 +84,7 @@ const PARAMETERS = {
     ...["attemptKinds", "attemptStates", "attemptKeys", "attemptErrors"],
   ],
   beats: ["beatRunIds", "beatWorkers", "beatFences", "beatNumbers", "beatKeys", "beatValues"],
-  notes: ["noteRunIds", "noteWorkers", "noteFences", "noteSeqs", "noteKinds", "noteValues"],
+  notes: ["noteRunIds", "noteWorkers", "noteFences", "noteSeqs", "noteKinds", "noteValues", "noteConsumes"],
   progress: ["progressRunIds", "progressWorkers", "progressFences", "progressValues"],
   attributes: ["attributeRunIds", "attributeWorkers", "attributeFences", "attributeValues"],
   wakes: ["wakeRunIds", "wakeFences"],
@@ -142,7 +142,7 @@ export function enterWrite(draft: Draft, write: Write, workflowId: number): void
     case "beat":
       return add(draft, "beats", [...ownerFields(write), write.attempt, write.key, write.value]);
     case "note":
-      return add(draft, "notes", [...ownerFields(write), write.seq, write.note, write.value]);
+      return add(draft, "notes", [...ownerFields(write), write.seq, write.note, write.value, write.consumes]);
     case "progress":
       return add(draft, "progress", [...ownerFields(write), write.value]);
     case "attributes":
@@ -238,6 +238,8 @@ function turnFields(transition: Transition): readonly Field[] {
       return ["cancelled", null, null, null, transition.error, null, null];
     case "pause":
       return ["paused", null, null, null, transition.error, null, null];
+    case "hold":
+      return ["paused", null, transition.inboxSeen, null, null, null, null];
     case "compensate":
       return ["compensating", null, null, null, transition.error, transition.ending, null];
     case "release":

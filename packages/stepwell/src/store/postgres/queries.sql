@@ -183,11 +183,11 @@ WITH found AS MATERIALIZED (
   SELECT paused.id
   FROM unnest(:versionIds::bigint[]) AS version (id)
   CROSS JOIN LATERAL (
-    SELECT runs.id FROM runs WHERE runs.version_id = version.id AND runs.state = 'paused' LIMIT :limit::bigint
+    SELECT runs.id FROM runs WHERE runs.version_id = version.id AND runs.state = 'paused' AND NOT runs.on_hold LIMIT :limit::bigint
   ) AS paused
   LIMIT :limit::bigint
 ), held AS MATERIALIZED (
-  SELECT id FROM runs WHERE id = ANY (ARRAY(SELECT id FROM found)) AND state = 'paused' ORDER BY id FOR UPDATE
+  SELECT id FROM runs WHERE id = ANY (ARRAY(SELECT id FROM found)) AND state = 'paused' AND NOT on_hold ORDER BY id FOR UPDATE
 ), resumed AS (
   UPDATE runs
   SET state = CASE WHEN ending IS NULL THEN 'pending' ELSE 'compensating' END,

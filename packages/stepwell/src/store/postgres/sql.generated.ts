@@ -152,11 +152,11 @@ ORDER BY oldest.id`,
   SELECT paused.id
   FROM unnest(:versionIds::bigint[]) AS version (id)
   CROSS JOIN LATERAL (
-    SELECT runs.id FROM runs WHERE runs.version_id = version.id AND runs.state = 'paused' LIMIT :limit::bigint
+    SELECT runs.id FROM runs WHERE runs.version_id = version.id AND runs.state = 'paused' AND NOT runs.on_hold LIMIT :limit::bigint
   ) AS paused
   LIMIT :limit::bigint
 ), held AS MATERIALIZED (
-  SELECT id FROM runs WHERE id = ANY (ARRAY(SELECT id FROM found)) AND state = 'paused' ORDER BY id FOR UPDATE
+  SELECT id FROM runs WHERE id = ANY (ARRAY(SELECT id FROM found)) AND state = 'paused' AND NOT on_hold ORDER BY id FOR UPDATE
 ), resumed AS (
   UPDATE runs
   SET state = CASE WHEN ending IS NULL THEN 'pending' ELSE 'compensating' END,
@@ -301,7 +301,7 @@ UPDATE workers SET state = 'dead' FROM doomed WHERE workers.id = doomed.id`,
 WHERE id = :workerId::bigint AND state = 'dead' AND NOT EXISTS (SELECT FROM runs WHERE runs.worker_id = workers.id)
 RETURNING id`,
   /** (rowIds) */
-  listStandings: `SELECT id, state, worker_id, fence, generation, inbox_seq FROM runs WHERE id = ANY (:rowIds::bigint[])`,
+  listStandings: `SELECT id, state, worker_id, fence, generation, inbox_seq, on_hold FROM runs WHERE id = ANY (:rowIds::bigint[])`,
   /** (rowIds, keys) */
   listSavedSteps: `SELECT steps.run_id, steps.generation, steps.key
 FROM unnest(:rowIds::bigint[], :keys::text[]) AS wanted (run_id, key)
@@ -471,20 +471,26 @@ SELECT run_id FROM begun`,
     )
   RETURNING attempts.run_id
 )`,
-  /** (noteRunIds, noteWorkers, noteFences, noteSeqs, noteKinds, noteValues) */
-  flushNotes: `saved_notes AS (
+  /** (noteRunIds, noteWorkers, noteFences, noteSeqs, noteKinds, noteValues, noteConsumes) */
+  flushNotes: `given_notes AS MATERIALIZED (
+  SELECT * FROM unnest(
+    :noteRunIds::bigint[], :noteWorkers::bigint[], :noteFences::bigint[], :noteSeqs::bigint[],
+    :noteKinds::text[], :noteValues::text[], :noteConsumes::bigint[]
+  ) AS given (run_id, worker_id, fence, seq, kind, value, consumes)
+), saved_notes AS (
   INSERT INTO notes (run_id, seq, kind, at_ms, value)
   SELECT given.run_id, given.seq, given.kind, (SELECT now_ms FROM moment), given.value
-  FROM unnest(
-    :noteRunIds::bigint[], :noteWorkers::bigint[], :noteFences::bigint[], :noteSeqs::bigint[],
-    :noteKinds::text[], :noteValues::text[]
-  ) AS given (run_id, worker_id, fence, seq, kind, value)
+  FROM given_notes AS given
   WHERE given.worker_id = ANY ((SELECT alive FROM moment)::bigint[]) AND (
     SELECT true FROM runs
     WHERE runs.id = given.run_id AND runs.fence = given.fence AND runs.worker_id IS NOT DISTINCT FROM given.worker_id
   )
   ON CONFLICT DO NOTHING
-  RETURNING run_id
+  RETURNING run_id, seq
+), consumed_by_notes AS (
+  UPDATE inbox SET consumed_seq = given.seq - 1
+  FROM saved_notes JOIN given_notes AS given ON given.run_id = saved_notes.run_id AND given.seq = saved_notes.seq
+  WHERE inbox.run_id = given.run_id AND inbox.seq = given.consumes AND inbox.consumed_seq IS NULL
 )`,
   /** (progressRunIds, progressWorkers, progressFences, progressValues) */
   flushProgress: `progressed AS (
@@ -585,9 +591,11 @@ SELECT run_id FROM begun`,
   SET state = CASE WHEN given_turns.kind <> 'release' THEN given_turns.state
                    WHEN runs.ending IS NULL THEN 'pending' ELSE 'compensating' END,
       output = given_turns.output,
-      error = CASE WHEN given_turns.kind IN ('park', 'release') THEN runs.error ELSE given_turns.error END,
+      on_hold = given_turns.kind = 'hold',
+      error = CASE WHEN given_turns.kind IN ('park', 'hold', 'release') THEN runs.error ELSE given_turns.error END,
       ending = CASE given_turns.kind WHEN 'compensate' THEN given_turns.ending
-                 WHEN 'park' THEN runs.ending WHEN 'pause' THEN runs.ending WHEN 'release' THEN runs.ending END,
+                 WHEN 'park' THEN runs.ending WHEN 'pause' THEN runs.ending WHEN 'hold' THEN runs.ending
+                 WHEN 'release' THEN runs.ending END,
       worker_id = CASE given_turns.kind WHEN 'compensate' THEN runs.worker_id END,
       due_at_ms = CASE given_turns.kind WHEN 'release' THEN (SELECT now_ms FROM moment)
                     ELSE given_turns.due_at_ms END,
@@ -641,21 +649,30 @@ SELECT run_id FROM begun`,
   )
   ORDER BY run_id, operation_id, place
 ), counted AS MATERIALIZED (
-  SELECT run_id, count(*) AS items, bool_or(kind = 'cancel') AS cancels FROM fresh GROUP BY run_id
+  SELECT run_id, count(*) AS items, bool_or(kind IN ('cancel', 'resume')) AS revives, bool_or(kind = 'resume') AS forgives,
+         (array_agg(kind ORDER BY place DESC) FILTER (WHERE kind IN ('cancel', 'pause', 'resume')))[1] AS last_request
+  FROM fresh GROUP BY run_id
   ORDER BY run_id
 ), woken AS (
   UPDATE runs
   SET inbox_seq = inbox_seq + counted.items,
       state = CASE
+        WHEN worker_id IS NULL AND counted.last_request = 'pause' AND (state <> 'quarantined' OR counted.revives) THEN 'paused'
         WHEN state = 'waiting' THEN 'pending'
-        WHEN state IN ('paused', 'quarantined') AND counted.cancels
+        WHEN state IN ('paused', 'quarantined') AND counted.revives
           THEN CASE WHEN ending IS NULL THEN 'pending' ELSE 'compensating' END
         ELSE state
       END,
+      on_hold = CASE
+        WHEN worker_id IS NULL AND counted.last_request = 'pause' AND (state <> 'quarantined' OR counted.revives) THEN true
+        WHEN counted.revives THEN false
+        ELSE on_hold
+      END,
+      crashes = CASE WHEN state = 'quarantined' AND counted.forgives THEN 0 ELSE crashes END,
       waiting_for = CASE state WHEN 'waiting' THEN NULL ELSE waiting_for END,
       due_at_ms = CASE
-        WHEN worker_id IS NULL AND (state IN ('pending', 'waiting', 'compensating')
-          OR (state IN ('paused', 'quarantined') AND counted.cancels))
+        WHEN worker_id IS NULL AND counted.last_request IS DISTINCT FROM 'pause'
+          AND (state IN ('pending', 'waiting', 'compensating') OR (state IN ('paused', 'quarantined') AND counted.revives))
         THEN least(due_at_ms, (SELECT now_ms FROM moment))
       END
   FROM counted
@@ -949,5 +966,24 @@ CREATE TABLE attributes (
   PRIMARY KEY (name, value, run_id)
 );`,
     down: null,
+  },
+  {
+    number: 2,
+    name: "0002-operators",
+    sql: `-- 0002 operators: runs on hold, and what asks for it.
+
+ALTER TABLE runs ADD COLUMN on_hold boolean NOT NULL DEFAULT false;  -- paused by an operator
+ALTER TABLE runs ADD CONSTRAINT runs_on_hold_check CHECK (NOT on_hold OR state = 'paused');
+ALTER TABLE inbox DROP CONSTRAINT inbox_kind_check;
+ALTER TABLE inbox ADD CONSTRAINT inbox_kind_check CHECK (kind IN ('signal', 'child', 'cancel', 'pause', 'resume'));`,
+    down: `-- Back from 0002.
+--
+-- What was on hold counts as paused for want of code, and goes on with the next worker that starts. Requests to pause and
+-- to resume are forgotten, also in the history.
+
+DELETE FROM inbox WHERE kind IN ('pause', 'resume');
+ALTER TABLE inbox DROP CONSTRAINT inbox_kind_check;
+ALTER TABLE inbox ADD CONSTRAINT inbox_kind_check CHECK (kind IN ('signal', 'child', 'cancel'));
+ALTER TABLE runs DROP COLUMN on_hold;`,
   },
 ] as const;

@@ -1,7 +1,7 @@
 /**
  * Inbox: items are numbered and wake their run in the same transaction (S7).
  */
-import type { InboxItem } from "../../model/inbox.ts";
+import type { InboxItem, InboxKind } from "../../model/inbox.ts";
 import { isTerminal, type RunState } from "../../model/run.ts";
 import type { Delivery } from "../delivery.ts";
 import { type ItemRow, toItem } from "../rows.ts";
@@ -21,14 +21,29 @@ export function postItem(batch: Batch, { to, item }: Extract<Write, { kind: "pos
 }
 
 /** Append an item and wake its run; null when there is no such run, or it has ended. */
-export function deliver({ sql, nowMs }: Batch, rowId: number, delivery: Delivery): WriteResult | null {
+export function deliver(batch: Batch, rowId: number, delivery: Delivery): WriteResult | null {
+  const { sql, nowMs } = batch;
   const { kind, name, payload, actor, operationId } = delivery;
-  const woken = sql.wakeForItem.get(kind, kind, nowMs, nowMs, rowId);
+  const woken = wake(batch, rowId, kind);
   if (woken === undefined) return null;
   const seq = Number(woken["inbox_seq"]);
   sql.insertItem.run(rowId, seq, kind, name, payload, actor, operationId, nowMs);
   const item: InboxItem = { seq, kind, name, payload, actor, atMs: nowMs };
   return { kind: "posted", atMs: nowMs, rowId, item, claimable: woken["due_at_ms"] !== null };
+}
+
+/** S7. Undefined: there is no such run, or it has ended. */
+function wake({ sql, nowMs }: Batch, rowId: number, kind: InboxKind): Record<string, unknown> | undefined {
+  switch (kind) {
+    case "pause":
+      return sql.holdForItem.get(rowId);
+    case "cancel":
+    case "resume":
+      return sql.reviveForItem.get(kind === "resume" ? 1 : 0, nowMs, nowMs, rowId);
+    case "signal":
+    case "child":
+      return sql.wakeForItem.get(nowMs, nowMs, rowId);
+  }
 }
 
 /** What an operation has left in that run's inbox already; null: nothing. */

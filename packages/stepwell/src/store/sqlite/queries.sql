@@ -122,7 +122,7 @@ LIMIT 1;
 SELECT max(id) AS id FROM versions;
 
 -- name: findStanding
-SELECT state, worker_id, fence, generation, inbox_seq, history_seq FROM runs WHERE id = :rowId;
+SELECT state, worker_id, fence, generation, inbox_seq, history_seq, on_hold FROM runs WHERE id = :rowId;
 
 -- name: listCheckpoints
 SELECT key, kind, outcome, value, seq, attempt, compensable, duration_ms FROM steps
@@ -133,11 +133,6 @@ ORDER BY seq;
 SELECT key, kind, state, attempt, seq, error, due_at_ms, duration_ms, began_seq, began_at_ms, beat, beat_at_ms
 FROM attempts
 WHERE run_id = :rowId AND generation = :generation
-ORDER BY seq;
-
--- name: listInbox
-SELECT seq, kind, name, payload, actor, at_ms FROM inbox
-WHERE run_id = :rowId AND seq > :afterSeq AND consumed_seq IS NULL
 ORDER BY seq;
 
 -- name: findLastSeq
@@ -241,10 +236,6 @@ INSERT INTO attributes (name, value, run_id) VALUES (:name, :value, :rowId) ON C
 -- name: deleteAttribute
 DELETE FROM attributes WHERE name = :name AND value = :value AND run_id = :rowId;
 
--- name: consumeItem
-UPDATE inbox SET consumed_seq = :consumedSeq
-WHERE run_id = :rowId AND seq = :seq AND consumed_seq IS NULL;
-
 -- name: completeRun
 UPDATE runs
 SET state = 'completed', output = :output, error = NULL, ending = NULL,
@@ -275,6 +266,12 @@ UPDATE runs
 SET state = 'paused', error = :error, worker_id = NULL, history_seq = :seq
 WHERE id = :rowId AND worker_id = :workerId AND fence = :fence;
 
+-- name: holdRun
+-- Refused as a park is; what it compensates for stays.
+UPDATE runs
+SET state = 'paused', on_hold = 1, worker_id = NULL, history_seq = :seq
+WHERE id = :rowId AND worker_id = :workerId AND fence = :fence AND inbox_seq = :inboxSeen;
+
 -- name: releaseRun
 UPDATE runs
 SET state = iif(ending IS NULL, 'pending', 'compensating'), due_at_ms = :nowMs, worker_id = NULL, history_seq = :seq
@@ -288,45 +285,10 @@ ON CONFLICT DO NOTHING;
 -- name: findPublicId
 SELECT public_id FROM runs WHERE id = :rowId;
 
--- name: findAddressee
-SELECT runs.id, runs.state
-FROM workflows JOIN runs ON runs.workflow_id = workflows.id
-WHERE workflows.namespace = :namespace AND workflows.name = :name AND runs.public_id = :publicId;
-
--- name: wakeForItem
--- Numbers the item and wakes in one go (S7). The owner of a running run learns of it from `inbox_seq`.
--- A paused run, or one in quarantine, is woken by a cancel alone.
-UPDATE runs
-SET inbox_seq = inbox_seq + 1,
-    state = CASE
-      WHEN state = 'waiting' THEN 'pending'
-      WHEN (state = 'paused' OR state = 'quarantined') AND :kind = 'cancel' THEN iif(ending IS NULL, 'pending', 'compensating')
-      ELSE state
-    END,
-    waiting_for = CASE state WHEN 'waiting' THEN NULL ELSE waiting_for END,
-    due_at_ms = CASE
-      WHEN worker_id IS NULL AND (state = 'pending' OR state = 'waiting' OR state = 'compensating'
-        OR ((state = 'paused' OR state = 'quarantined') AND :kind = 'cancel'))
-      THEN min(coalesce(due_at_ms, :nowMs), :nowMs)
-    END
-WHERE id = :rowId AND ended_at_ms IS NULL
-RETURNING inbox_seq, due_at_ms;
-
--- name: insertItem
-INSERT INTO inbox (run_id, seq, kind, name, payload, actor, operation_id, at_ms)
-VALUES (:rowId, :seq, :kind, :name, :payload, :actor, :operationId, :nowMs);
-
--- name: findItem
-SELECT seq, kind, name, payload, actor, at_ms FROM inbox
-WHERE run_id = :rowId AND operation_id = :operationId;
-
--- name: findDue
-SELECT due_at_ms FROM runs WHERE id = :rowId;
-
 -- name: resumePaused
 UPDATE runs
 SET state = iif(ending IS NULL, 'pending', 'compensating'), due_at_ms = :nowMs
-WHERE state = 'paused' AND version_id = :versionId;
+WHERE state = 'paused' AND on_hold = 0 AND version_id = :versionId;
 
 -- name: wakeRun
 UPDATE runs

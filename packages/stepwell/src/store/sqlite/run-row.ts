@@ -24,6 +24,7 @@ export type RunValues = readonly [
   generation: number,
   inboxSeq: number,
   state: RunState,
+  onHold: number,
   dueAtMs: number | null,
   workflowId: number,
   versionId: number,
@@ -50,7 +51,8 @@ export type RunValues = readonly [
 
 /** The row, its columns by name. */
 export function toRunRow(values: RunValues): RunRow {
-  const [id, worker_id, fence, generation, inbox_seq, state, due_at_ms, , version_id, public_id, ...more] = values;
+  const [id, worker_id, fence, generation, inbox_seq, state, on_hold, due_at_ms, , version_id, public_id, ...more] =
+    values;
   const [history_seq, crashes, created_at_ms, ended_at_ms, deadline_at_ms, ending, seed, actor, ...rest] = more;
   const [input_hash, parent_id, parent_key, parent_awaits, attributes, waiting_for, ...payloads] = rest;
   const [progress, error, output, input] = payloads;
@@ -61,6 +63,7 @@ export function toRunRow(values: RunValues): RunRow {
     generation,
     inbox_seq,
     state,
+    on_hold,
     due_at_ms,
     version_id,
     public_id,

@@ -88,7 +88,7 @@ LIMIT 1`,
   /** () */
   findNewestVersion: `SELECT max(id) AS id FROM versions`,
   /** (rowId) */
-  findStanding: `SELECT state, worker_id, fence, generation, inbox_seq, history_seq FROM runs WHERE id = ?`,
+  findStanding: `SELECT state, worker_id, fence, generation, inbox_seq, history_seq, on_hold FROM runs WHERE id = ?`,
   /** (rowId, generation) */
   listCheckpoints: `SELECT key, kind, outcome, value, seq, attempt, compensable, duration_ms FROM steps
 WHERE run_id = ? AND generation = ?
@@ -97,10 +97,6 @@ ORDER BY seq`,
   listAttempts: `SELECT key, kind, state, attempt, seq, error, due_at_ms, duration_ms, began_seq, began_at_ms, beat, beat_at_ms
 FROM attempts
 WHERE run_id = ? AND generation = ?
-ORDER BY seq`,
-  /** (rowId, afterSeq) */
-  listInbox: `SELECT seq, kind, name, payload, actor, at_ms FROM inbox
-WHERE run_id = ? AND seq > ? AND consumed_seq IS NULL
 ORDER BY seq`,
   /** (rowId, rowId, rowId, rowId) */
   findLastSeq: `SELECT max(
@@ -181,9 +177,6 @@ WHERE id = ? AND worker_id = ? AND fence = ?`,
   insertAttribute: `INSERT INTO attributes (name, value, run_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
   /** (name, value, rowId) */
   deleteAttribute: `DELETE FROM attributes WHERE name = ? AND value = ? AND run_id = ?`,
-  /** (consumedSeq, rowId, seq) */
-  consumeItem: `UPDATE inbox SET consumed_seq = ?
-WHERE run_id = ? AND seq = ? AND consumed_seq IS NULL`,
   /** (output, seq, nowMs, rowId, workerId, fence) */
   completeRun: `UPDATE runs
 SET state = 'completed', output = ?, error = NULL, ending = NULL,
@@ -206,6 +199,10 @@ WHERE id = ? AND worker_id = ? AND fence = ? AND inbox_seq = ?`,
   pauseRun: `UPDATE runs
 SET state = 'paused', error = ?, worker_id = NULL, history_seq = ?
 WHERE id = ? AND worker_id = ? AND fence = ?`,
+  /** (seq, rowId, workerId, fence, inboxSeen) */
+  holdRun: `UPDATE runs
+SET state = 'paused', on_hold = 1, worker_id = NULL, history_seq = ?
+WHERE id = ? AND worker_id = ? AND fence = ? AND inbox_seq = ?`,
   /** (nowMs, seq, rowId, workerId, fence) */
   releaseRun: `UPDATE runs
 SET state = iif(ending IS NULL, 'pending', 'compensating'), due_at_ms = ?, worker_id = NULL, history_seq = ?
@@ -216,38 +213,10 @@ VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO NOTHING`,
   /** (rowId) */
   findPublicId: `SELECT public_id FROM runs WHERE id = ?`,
-  /** (namespace, name, publicId) */
-  findAddressee: `SELECT runs.id, runs.state
-FROM workflows JOIN runs ON runs.workflow_id = workflows.id
-WHERE workflows.namespace = ? AND workflows.name = ? AND runs.public_id = ?`,
-  /** (kind, kind, nowMs, nowMs, rowId) */
-  wakeForItem: `UPDATE runs
-SET inbox_seq = inbox_seq + 1,
-    state = CASE
-      WHEN state = 'waiting' THEN 'pending'
-      WHEN (state = 'paused' OR state = 'quarantined') AND ? = 'cancel' THEN iif(ending IS NULL, 'pending', 'compensating')
-      ELSE state
-    END,
-    waiting_for = CASE state WHEN 'waiting' THEN NULL ELSE waiting_for END,
-    due_at_ms = CASE
-      WHEN worker_id IS NULL AND (state = 'pending' OR state = 'waiting' OR state = 'compensating'
-        OR ((state = 'paused' OR state = 'quarantined') AND ? = 'cancel'))
-      THEN min(coalesce(due_at_ms, ?), ?)
-    END
-WHERE id = ? AND ended_at_ms IS NULL
-RETURNING inbox_seq, due_at_ms`,
-  /** (rowId, seq, kind, name, payload, actor, operationId, nowMs) */
-  insertItem: `INSERT INTO inbox (run_id, seq, kind, name, payload, actor, operation_id, at_ms)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-  /** (rowId, operationId) */
-  findItem: `SELECT seq, kind, name, payload, actor, at_ms FROM inbox
-WHERE run_id = ? AND operation_id = ?`,
-  /** (rowId) */
-  findDue: `SELECT due_at_ms FROM runs WHERE id = ?`,
   /** (nowMs, versionId) */
   resumePaused: `UPDATE runs
 SET state = iif(ending IS NULL, 'pending', 'compensating'), due_at_ms = ?
-WHERE state = 'paused' AND version_id = ?`,
+WHERE state = 'paused' AND on_hold = 0 AND version_id = ?`,
   /** (nowMs, nowMs, rowId, fence) */
   wakeRun: `UPDATE runs
 SET state = CASE state WHEN 'waiting' THEN 'pending' ELSE state END,
@@ -300,6 +269,59 @@ WHERE id = ? AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.worker_id = workers.i
   /** () */
   probe: `SELECT (SELECT max(id) FROM runs), (SELECT max(rowid) FROM steps), (SELECT max(run_id) FROM attempts),
        (SELECT max(run_id) FROM inbox), (SELECT max(run_id) FROM notes), (SELECT max(id) FROM workers)`,
+  /** (rowId, afterSeq) */
+  listInbox: `SELECT seq, kind, name, payload, actor, at_ms FROM inbox
+WHERE run_id = ? AND seq > ? AND consumed_seq IS NULL
+ORDER BY seq`,
+  /** (consumedSeq, rowId, seq) */
+  consumeItem: `UPDATE inbox SET consumed_seq = ?
+WHERE run_id = ? AND seq = ? AND consumed_seq IS NULL`,
+  /** (namespace, name, publicId) */
+  findAddressee: `SELECT runs.id, runs.state
+FROM workflows JOIN runs ON runs.workflow_id = workflows.id
+WHERE workflows.namespace = ? AND workflows.name = ? AND runs.public_id = ?`,
+  /** (nowMs, nowMs, rowId) */
+  wakeForItem: `UPDATE runs
+SET inbox_seq = inbox_seq + 1,
+    state = CASE state WHEN 'waiting' THEN 'pending' ELSE state END,
+    waiting_for = CASE state WHEN 'waiting' THEN NULL ELSE waiting_for END,
+    due_at_ms = CASE
+      WHEN worker_id IS NULL AND (state = 'pending' OR state = 'waiting' OR state = 'compensating')
+      THEN min(coalesce(due_at_ms, ?), ?)
+    END
+WHERE id = ? AND ended_at_ms IS NULL
+RETURNING inbox_seq, due_at_ms`,
+  /** (forgives, nowMs, nowMs, rowId) */
+  reviveForItem: `UPDATE runs
+SET inbox_seq = inbox_seq + 1,
+    state = CASE
+      WHEN state = 'waiting' THEN 'pending'
+      WHEN state = 'paused' OR state = 'quarantined' THEN iif(ending IS NULL, 'pending', 'compensating')
+      ELSE state
+    END,
+    on_hold = 0,
+    crashes = iif(state = 'quarantined' AND ?, 0, crashes),
+    waiting_for = CASE state WHEN 'waiting' THEN NULL ELSE waiting_for END,
+    due_at_ms = iif(worker_id IS NULL, min(coalesce(due_at_ms, ?), ?), NULL)
+WHERE id = ? AND ended_at_ms IS NULL
+RETURNING inbox_seq, due_at_ms`,
+  /** (rowId) */
+  holdForItem: `UPDATE runs
+SET inbox_seq = inbox_seq + 1,
+    state = iif(worker_id IS NULL AND state <> 'quarantined', 'paused', state),
+    on_hold = worker_id IS NULL AND state <> 'quarantined',
+    waiting_for = iif(worker_id IS NULL, NULL, waiting_for),
+    due_at_ms = NULL
+WHERE id = ? AND ended_at_ms IS NULL
+RETURNING inbox_seq, due_at_ms`,
+  /** (rowId, seq, kind, name, payload, actor, operationId, nowMs) */
+  insertItem: `INSERT INTO inbox (run_id, seq, kind, name, payload, actor, operation_id, at_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  /** (rowId, operationId) */
+  findItem: `SELECT seq, kind, name, payload, actor, at_ms FROM inbox
+WHERE run_id = ? AND operation_id = ?`,
+  /** (rowId) */
+  findDue: `SELECT due_at_ms FROM runs WHERE id = ?`,
   /** (beforeRowId) */
   findNewestRow: `SELECT max(id) AS id FROM runs WHERE id < ?`,
   /** (beforeRowId, fromRowId, workflowIds, workflowIds, states, states, createdFromMs, createdBeforeMs, limit) */
@@ -726,5 +748,190 @@ ALTER TABLE workers DROP COLUMN workflows;
 ALTER TABLE workers DROP COLUMN seen_at_ms;
 ALTER TABLE workers DROP COLUMN executing;
 ALTER TABLE workers DROP COLUMN concurrency;`,
+  },
+  {
+    number: 4,
+    name: "0004-operators",
+    sql: `-- 0004 operators: runs on hold, and what asks for it.
+--
+-- \`runs\` and \`inbox\` are built anew, because their CHECKs change and SQLite cannot
+-- alter those. No table refers to either by a foreign key.
+
+CREATE TABLE runs_new (
+  id              INTEGER NOT NULL PRIMARY KEY,
+  worker_id       INTEGER,
+  fence           INTEGER NOT NULL DEFAULT 0,
+  generation      INTEGER NOT NULL DEFAULT 1,
+  inbox_seq       INTEGER NOT NULL DEFAULT 0,
+  state           TEXT    NOT NULL CHECK (state = 'running' OR state = 'completed' OR state = 'pending'
+                                       OR state = 'waiting' OR state = 'paused' OR state = 'compensating'
+                                       OR state = 'failed' OR state = 'cancelled' OR state = 'quarantined'),
+  on_hold         INTEGER NOT NULL DEFAULT 0 CHECK (on_hold = 0 OR on_hold = 1),  -- paused by an operator
+  due_at_ms       INTEGER,            -- unowned and not ended: when it may next be claimed; null: not by time alone
+  workflow_id     INTEGER NOT NULL REFERENCES workflows (id),
+  version_id      INTEGER NOT NULL REFERENCES versions (id),
+  public_id       TEXT    NOT NULL,
+  history_seq     INTEGER NOT NULL DEFAULT 1,
+  crashes         INTEGER NOT NULL DEFAULT 0,  -- since the last checkpoint
+  created_at_ms   INTEGER NOT NULL,
+  ended_at_ms     INTEGER,
+  deadline_at_ms  INTEGER,
+  ending          TEXT    CHECK (ending = 'failed' OR ending = 'cancelled'),
+  seed            INTEGER NOT NULL,
+  actor           TEXT    NOT NULL,
+  input_hash      TEXT,
+  parent_id       INTEGER,
+  parent_key      TEXT,
+  parent_awaits   INTEGER NOT NULL DEFAULT 0 CHECK (parent_awaits = 0 OR parent_awaits = 1),
+  attributes      TEXT,               -- JSON object; each entry stands in the table of that name, too
+  waiting_for     TEXT,               -- JSON array of Wait
+  progress        TEXT,
+  error           TEXT,
+  output          TEXT,
+  input           TEXT    NOT NULL,
+  UNIQUE (workflow_id, public_id),
+  CHECK (state <> 'running' OR worker_id IS NOT NULL),
+  CHECK (worker_id IS NULL OR state = 'running' OR state = 'compensating'),
+  CHECK (worker_id IS NULL OR due_at_ms IS NULL),
+  CHECK (due_at_ms IS NULL OR state = 'pending' OR state = 'waiting' OR state = 'compensating'),
+  CHECK (state <> 'compensating' OR ending IS NOT NULL),
+  -- A pause and a quarantine keep what the compensation was to end as.
+  CHECK (ending IS NULL OR state = 'compensating' OR state = 'paused' OR state = 'quarantined'),
+  CHECK ((ended_at_ms IS NOT NULL) = (state = 'completed' OR state = 'failed' OR state = 'cancelled')),
+  CHECK (on_hold = 0 OR state = 'paused'),
+  CHECK (output IS NULL OR state = 'completed')
+) STRICT;
+
+INSERT INTO runs_new (
+  id, worker_id, fence, generation, inbox_seq, state, due_at_ms, workflow_id, version_id, public_id, history_seq,
+  crashes, created_at_ms, ended_at_ms, deadline_at_ms, ending, seed, actor, input_hash, parent_id, parent_key,
+  parent_awaits, attributes, waiting_for, progress, error, output, input
+)
+SELECT
+  id, worker_id, fence, generation, inbox_seq, state, due_at_ms, workflow_id, version_id, public_id, history_seq,
+  crashes, created_at_ms, ended_at_ms, deadline_at_ms, ending, seed, actor, input_hash, parent_id, parent_key,
+  parent_awaits, attributes, waiting_for, progress, error, output, input
+FROM runs ORDER BY id;
+
+DROP TABLE runs;
+ALTER TABLE runs_new RENAME TO runs;
+
+-- A claim walks one version's part of this index from its left end and stops at \`limit\`.
+-- Those on probation stand in an index of their own, so that they are never in its way.
+CREATE INDEX runs_due ON runs (version_id, due_at_ms) WHERE due_at_ms IS NOT NULL AND crashes < 2;
+CREATE INDEX runs_suspect ON runs (version_id, due_at_ms) WHERE due_at_ms IS NOT NULL AND crashes >= 2;
+
+-- What a deploy may have cured.
+CREATE INDEX runs_paused ON runs (version_id) WHERE state = 'paused';
+
+-- A takeover finds what a dead worker held.
+CREATE INDEX runs_owned ON runs (worker_id) WHERE worker_id IS NOT NULL;
+
+CREATE TABLE inbox_new (
+  run_id        INTEGER NOT NULL,
+  seq           INTEGER NOT NULL,
+  kind          TEXT    NOT NULL CHECK (kind = 'signal' OR kind = 'child' OR kind = 'cancel'
+                                     OR kind = 'pause' OR kind = 'resume'),
+  name          TEXT    NOT NULL,
+  actor         TEXT    NOT NULL,
+  operation_id  TEXT,
+  at_ms         INTEGER NOT NULL,
+  consumed_seq  INTEGER,             -- history number of its consumption
+  payload       TEXT    NOT NULL,
+  PRIMARY KEY (run_id, seq)
+) STRICT, WITHOUT ROWID;
+INSERT INTO inbox_new SELECT * FROM inbox;
+DROP TABLE inbox;
+ALTER TABLE inbox_new RENAME TO inbox;
+CREATE UNIQUE INDEX inbox_operation ON inbox (run_id, operation_id) WHERE operation_id IS NOT NULL;`,
+    down: `-- Back from 0004: \`runs\` and \`inbox\` are built anew, as 0002 and 0001 have them.
+--
+-- What was on hold counts as paused for want of code, and goes on with the next worker that starts. Requests to pause and
+-- to resume are forgotten, also in the history.
+
+CREATE TABLE runs_old (
+  id              INTEGER NOT NULL PRIMARY KEY,
+  worker_id       INTEGER,
+  fence           INTEGER NOT NULL DEFAULT 0,
+  generation      INTEGER NOT NULL DEFAULT 1,
+  inbox_seq       INTEGER NOT NULL DEFAULT 0,
+  state           TEXT    NOT NULL CHECK (state = 'running' OR state = 'completed' OR state = 'pending'
+                                       OR state = 'waiting' OR state = 'paused' OR state = 'compensating'
+                                       OR state = 'failed' OR state = 'cancelled' OR state = 'quarantined'),
+  due_at_ms       INTEGER,            -- unowned and not ended: when it may next be claimed; null: not by time alone
+  workflow_id     INTEGER NOT NULL REFERENCES workflows (id),
+  version_id      INTEGER NOT NULL REFERENCES versions (id),
+  public_id       TEXT    NOT NULL,
+  history_seq     INTEGER NOT NULL DEFAULT 1,
+  crashes         INTEGER NOT NULL DEFAULT 0,  -- since the last checkpoint
+  created_at_ms   INTEGER NOT NULL,
+  ended_at_ms     INTEGER,
+  deadline_at_ms  INTEGER,
+  ending          TEXT    CHECK (ending = 'failed' OR ending = 'cancelled'),
+  seed            INTEGER NOT NULL,
+  actor           TEXT    NOT NULL,
+  input_hash      TEXT,
+  parent_id       INTEGER,
+  parent_key      TEXT,
+  parent_awaits   INTEGER NOT NULL DEFAULT 0 CHECK (parent_awaits = 0 OR parent_awaits = 1),
+  attributes      TEXT,               -- JSON object; each entry stands in the table of that name, too
+  waiting_for     TEXT,               -- JSON array of Wait
+  progress        TEXT,
+  error           TEXT,
+  output          TEXT,
+  input           TEXT    NOT NULL,
+  UNIQUE (workflow_id, public_id),
+  CHECK (state <> 'running' OR worker_id IS NOT NULL),
+  CHECK (worker_id IS NULL OR state = 'running' OR state = 'compensating'),
+  CHECK (worker_id IS NULL OR due_at_ms IS NULL),
+  CHECK (due_at_ms IS NULL OR state = 'pending' OR state = 'waiting' OR state = 'compensating'),
+  CHECK (state <> 'compensating' OR ending IS NOT NULL),
+  -- A pause and a quarantine keep what the compensation was to end as.
+  CHECK (ending IS NULL OR state = 'compensating' OR state = 'paused' OR state = 'quarantined'),
+  CHECK ((ended_at_ms IS NOT NULL) = (state = 'completed' OR state = 'failed' OR state = 'cancelled')),
+  CHECK (output IS NULL OR state = 'completed')
+) STRICT;
+
+INSERT INTO runs_old (
+  id, worker_id, fence, generation, inbox_seq, state, due_at_ms, workflow_id, version_id, public_id, history_seq,
+  crashes, created_at_ms, ended_at_ms, deadline_at_ms, ending, seed, actor, input_hash, parent_id, parent_key,
+  parent_awaits, attributes, waiting_for, progress, error, output, input
+)
+SELECT
+  id, worker_id, fence, generation, inbox_seq, state, due_at_ms, workflow_id, version_id, public_id, history_seq,
+  crashes, created_at_ms, ended_at_ms, deadline_at_ms, ending, seed, actor, input_hash, parent_id, parent_key,
+  parent_awaits, attributes, waiting_for, progress, error, output, input
+FROM runs ORDER BY id;
+
+DROP TABLE runs;
+ALTER TABLE runs_old RENAME TO runs;
+
+-- A claim walks one version's part of this index from its left end and stops at \`limit\`.
+-- Those on probation stand in an index of their own, so that they are never in its way.
+CREATE INDEX runs_due ON runs (version_id, due_at_ms) WHERE due_at_ms IS NOT NULL AND crashes < 2;
+CREATE INDEX runs_suspect ON runs (version_id, due_at_ms) WHERE due_at_ms IS NOT NULL AND crashes >= 2;
+
+-- What a deploy may have cured.
+CREATE INDEX runs_paused ON runs (version_id) WHERE state = 'paused';
+
+-- A takeover finds what a dead worker held.
+CREATE INDEX runs_owned ON runs (worker_id) WHERE worker_id IS NOT NULL;
+
+CREATE TABLE inbox_old (
+  run_id        INTEGER NOT NULL,
+  seq           INTEGER NOT NULL,
+  kind          TEXT    NOT NULL CHECK (kind = 'signal' OR kind = 'child' OR kind = 'cancel'),
+  name          TEXT    NOT NULL,
+  actor         TEXT    NOT NULL,
+  operation_id  TEXT,
+  at_ms         INTEGER NOT NULL,
+  consumed_seq  INTEGER,             -- history number of its consumption
+  payload       TEXT    NOT NULL,
+  PRIMARY KEY (run_id, seq)
+) STRICT, WITHOUT ROWID;
+INSERT INTO inbox_old SELECT * FROM inbox WHERE kind <> 'pause' AND kind <> 'resume';
+DROP TABLE inbox;
+ALTER TABLE inbox_old RENAME TO inbox;
+CREATE UNIQUE INDEX inbox_operation ON inbox (run_id, operation_id) WHERE operation_id IS NOT NULL;`,
   },
 ] as const;

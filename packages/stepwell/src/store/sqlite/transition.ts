@@ -2,8 +2,8 @@
  * Transition: the one write that ends, parks or turns a claimed run, with all that
  * belongs to it in the same transaction: the note, the consumed item, the parent's inbox.
  */
-import type { RunState } from "../../model/run.ts";
-import { type Ending, toEnding, type Transition } from "../../model/transition.ts";
+import { type Ending, toEnding } from "../../model/transition.ts";
+import { isGuarded, wasApplied } from "../after.ts";
 import { endingDelivery, endingOperation } from "../delivery.ts";
 import { transitionNote } from "../notes.ts";
 import type { Write, WriteResult } from "../store.ts";
@@ -11,18 +11,6 @@ import { type Batch, findLastHeld, isAlive, STALE } from "./batch.ts";
 import { deliver, findDelivered } from "./inbox.ts";
 
 type TransitionWrite = Extract<Write, { kind: "transition" }>;
-type Kind = Transition["kind"];
-
-/** Where a run stands after each transition; a park or a release may have been woken or not. */
-const STATES_AFTER: { readonly [K in Kind]: readonly RunState[] } = {
-  complete: ["completed"],
-  fail: ["failed"],
-  cancel: ["cancelled"],
-  compensate: ["compensating"],
-  park: ["waiting", "pending", "compensating"],
-  pause: ["paused"],
-  release: ["pending", "compensating"],
-};
 
 /** Apply a transition, or answer as the first time when it was applied before (S5). */
 export function applyTransition(batch: Batch, write: TransitionWrite): WriteResult {
@@ -54,6 +42,8 @@ function changeRun({ sql, nowMs }: Batch, { owner, transition: t, seq }: Transit
     }
     case "pause":
       return sql.pauseRun.run(t.error, seq, rowId, workerId, fence).changes !== 0;
+    case "hold":
+      return sql.holdRun.run(seq, rowId, workerId, fence, t.inboxSeen).changes !== 0;
     case "release":
       return sql.releaseRun.run(nowMs, seq, rowId, workerId, fence).changes !== 0;
   }
@@ -63,10 +53,9 @@ function answerUnchanged(batch: Batch, write: TransitionWrite): WriteResult {
   const { owner, transition, parent } = write;
   const standing = findLastHeld(batch, owner);
   if (standing === null) return STALE;
-  const keepsClaim = transition.kind === "compensate";
-  const applied =
-    (standing.worker_id !== null) === keepsClaim && STATES_AFTER[transition.kind].includes(standing.state);
-  if (!applied) return transition.kind === "park" && standing.worker_id !== null ? { kind: "unseen" } : STALE;
+  if (!wasApplied(transition.kind, standing)) {
+    return isGuarded(transition.kind) && standing.worker_id !== null ? { kind: "unseen" } : STALE;
+  }
   const told = parent?.awaited === true ? findDelivered(batch, parent.rowId, endingOperation(owner)) : null;
   return told ?? batch.stored;
 }

@@ -77,11 +77,14 @@ export function saveCheckpoint(batch: Batch, write: Of<"checkpoint">): WriteResu
 }
 
 /** Save a history event that no other row tells. */
-export function saveNote(batch: Batch, { owner, note, value, seq }: Of<"note">): WriteResult {
+export function saveNote(batch: Batch, { owner, note, value, seq, consumes }: Of<"note">): WriteResult {
   if (!isAlive(batch, owner.workerId)) return STALE;
   const { sql, nowMs } = batch;
   const { changes } = sql.saveNote.run(seq, note, nowMs, value, owner.rowId, owner.workerId, owner.fence);
-  if (changes !== 0) return batch.stored;
+  if (changes !== 0) {
+    if (consumes !== null) sql.consumeItem.run(seq - 1, owner.rowId, consumes);
+    return batch.stored;
+  }
   return answerAgain(batch, findLastHeld(batch, owner) !== null && sql.findNote.get(owner.rowId, seq));
 }
 

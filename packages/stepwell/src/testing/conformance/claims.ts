@@ -188,7 +188,7 @@ export const claims: Chapter = ({ expect }, play) => {
       checkpointOf(first),
       checkpointOf(first, { kind: "signal" }, 1),
       attemptOf(first),
-      { kind: "note", owner: first, note: "log", value: "1", seq: 2 },
+      { kind: "note", owner: first, note: "log", value: "1", seq: 2, consumes: null },
       { kind: "progress", owner: first, value: "1" },
       { kind: "attributes", owner: first, values: '{"tier":"gold"}' },
       transitionOf(first, { kind: "complete", output: "1" }),

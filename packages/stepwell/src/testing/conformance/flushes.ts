@@ -24,7 +24,7 @@ import {
 const OWNED: readonly (readonly [name: string, of: (owner: Owner) => Write])[] = [
   ["a checkpoint", (owner) => checkpointOf(owner)],
   ["an attempt", (owner) => attemptOf(owner)],
-  ["a note", (owner) => ({ kind: "note", owner, note: "log", value: '"hello"', seq: 2 })],
+  ["a note", (owner) => ({ kind: "note", owner, note: "log", value: '"hello"', seq: 2, consumes: null })],
   ["progress", (owner) => ({ kind: "progress", owner, value: "1" })],
   ["a completion", (owner) => transitionOf(owner, { kind: "complete", output: "1" })],
   ["a failure", (owner) => transitionOf(owner, { kind: "fail", error: '"e"' })],
@@ -115,7 +115,7 @@ export const flushes: Chapter = ({ expect }, play) => {
     const batch: Write[] = [
       checkpointOf(a, { key: "one", seq: 2 }),
       attemptOf(a, { key: "two", seq: 3 }, 50),
-      { kind: "note", owner: a, note: "log", value: "1", seq: 4 },
+      { kind: "note", owner: a, note: "log", value: "1", seq: 4, consumes: null },
       transitionOf(a, { kind: "complete", output: "1" }, { seq: 5 }),
       checkpointOf(b, { key: "one" }),
       parkOf(b, { dueAtMs: NOW + 10 }),

@@ -49,7 +49,7 @@ export const histories: Chapter = ({ expect }, play) => {
   play("memory counts notes and consumed items into its last number", async (scene) => {
     const owner = await insertHeld(scene);
     await flushOne(scene, postOf("r"));
-    await flushOne(scene, { kind: "note", owner, note: "log", value: '{"message":"hi"}', seq: 2 });
+    await flushOne(scene, { kind: "note", owner, note: "log", value: '{"message":"hi"}', seq: 2, consumes: null });
     expect(await scene.store.loadMemory(owner.rowId)).toMatchObject({ lastSeq: 2, inboxSeq: 1 });
     await flushOne(scene, transitionOf(owner, { kind: "compensate", ending: "failed", error: '"e"' }, { seq: 6 }));
     expect((await scene.store.loadMemory(owner.rowId)).lastSeq).toBe(6);
@@ -66,7 +66,7 @@ export const histories: Chapter = ({ expect }, play) => {
     await flushOne(scene, attemptOf(owner, { ...wait, state: "waiting", seq: 4, error: null }), NOW + 5);
     await flushOne(scene, checkpointOf(owner, { ...wait, seq: 6, value: '"yes"' }, 1), NOW + 6);
     const fallen = { kind: "compensate", ending: "failed", error: '"broke"' } as const;
-    await flushOne(scene, { kind: "note", owner, note: "log", value: '"hi"', seq: 7 }, NOW + 7);
+    await flushOne(scene, { kind: "note", owner, note: "log", value: '"hi"', seq: 7, consumes: null }, NOW + 7);
     await flushOne(scene, transitionOf(owner, fallen, { seq: 8 }), NOW + 8);
     await flushOne(scene, transitionOf(owner, { kind: "fail", error: '"broke"' }, { seq: 9 }), NOW + 9);
     const step = { kind: "step", step: "step", key: "pay", durationMs: 3 };

@@ -30,6 +30,7 @@ export const runs: Chapter = ({ expect }, play) => {
       state: "pending",
       output: null,
       error: null,
+      onHold: false,
       ending: null,
       generation: 1,
       fence: 0,

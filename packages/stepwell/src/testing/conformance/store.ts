@@ -17,6 +17,7 @@ import { inboxes } from "./inboxes.ts";
 import { runs } from "./runs.ts";
 import { others } from "./others.ts";
 import { type Chapter, type Kit, type Opening, playOn } from "./scene.ts";
+import { requests } from "./requests.ts";
 import { suspects } from "./suspects.ts";
 import { transitions } from "./transitions.ts";
 import { workers } from "./workers.ts";
@@ -30,6 +31,7 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
   inboxes,
   workers,
   histories,
+  requests,
   suspects,
   attempts,
   finding,

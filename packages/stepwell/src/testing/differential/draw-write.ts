@@ -2,6 +2,8 @@
  * Drawing writes: few runs, few keys, few operations, so that writes meet. Most are what an
  * engine would submit; some come too late, twice, from somebody else, or cannot be.
  */
+import type { NewInboxItem } from "../../model/inbox.ts";
+import type { Dice } from "../../model/dice.ts";
 import { identityText } from "../../model/identity.ts";
 import type { Identity, NewRun, Owner, Wait } from "../../model/run.ts";
 import type { Checkpoint, NewAttempt, StepKind } from "../../model/step.ts";
@@ -184,7 +186,9 @@ export function drawBeat(draft: Draft, target: Target): NamedWrite<"beat" | "att
 export function drawNote(draft: Draft, { sight, owner }: Target): NamedWrite<"note"> {
   const { dice } = draft.view;
   const note = dice.pick(["log", "floating", "stuck"] as const);
-  return { kind: "note", owner, note, value: dice.pick(VALUES), seq: nextSeq(draft, sight, 1) };
+  const consumes = drawItem(draft, sight);
+  const seq = nextSeq(draft, sight, consumes === null ? 1 : 2);
+  return { kind: "note", owner, note, value: dice.pick(VALUES), seq, consumes };
 }
 
 /** What the run says of itself, or can be found by. */
@@ -222,6 +226,7 @@ function drawTurn(view: View, { run, memory }: Sight): Transition {
     [16, drawPark(view, run, memory.inboxSeq)],
     [4, { kind: "release" }],
     [4, { kind: "pause", error }],
+    [4, { kind: "hold", inboxSeen: drawSeen(dice, memory.inboxSeq) }],
     [5, { kind: "compensate", ending: dice.pick(["failed", "cancelled"]), error }],
     [3 * end, { kind: "complete", output: dice.pick(VALUES) }],
     [2 * end, { kind: "fail", error }],
@@ -233,19 +238,29 @@ function drawPark({ dice, nowMs }: View, { ending }: Sight["run"], inboxSeq: num
   const state = (ending === null) !== dice.chance(0.03) ? "waiting" : "compensating";
   const dueAtMs = dice.pick([null, nowMs, nowMs + 9.5, nowMs + 400, nowMs - 5]);
   const wait: Wait = { kind: "signal", key: "@wait/go/1", name: "go", dueAtMs };
-  const inboxSeen = choose(dice, [
+  const inboxSeen = drawSeen(dice, inboxSeq);
+  return { kind: "park", state, dueAtMs, waitingFor: dice.chance(0.5) ? [wait] : [], inboxSeen };
+}
+
+/** Mostly all. */
+function drawSeen(dice: Dice, inboxSeq: number): number {
+  return choose(dice, [
     [8, inboxSeq],
     [1, inboxSeq - 1],
     [1, 0],
   ]);
-  return { kind: "park", state, dueAtMs, waitingFor: dice.chance(0.5) ? [wait] : [], inboxSeen };
 }
 
 /** From outside. Few operations, so that some come twice. */
 export function drawPost({ view }: Draft): NamedWrite<"post"> {
   const { dice } = view;
   const { namespace, name, id } = anyRun(view);
-  const kind = dice.chance(0.25) ? "cancel" : "signal";
+  const kind = choose<NewInboxItem["kind"]>(dice, [
+    [12, "signal"],
+    [4, "cancel"],
+    [4, "pause"],
+    [4, "resume"],
+  ]);
   const what = { name: kind === "signal" ? "go" : "", payload: dice.pick(VALUES), actor: "kim" };
   const item = { ...what, kind, operationId: `op ${dice.integer(12)}` } as const;
   return { kind: "post", to: { namespace, name, id }, item };

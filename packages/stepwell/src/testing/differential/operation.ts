@@ -107,8 +107,8 @@ async function flush({ store, names }: Side, { writes, nowMs }: Operation & { ca
 function asFarAsPromised(result: WriteResult, all: readonly WriteResult[]): unknown {
   if (result.kind === "exists") return { kind: "exists", run: pick(result.run, BEGINNING) };
   if (result.kind !== "posted") return result;
-  const claimable = all.some((one) => one.kind === "posted" && one.rowId === result.rowId && one.claimable);
-  return { ...result, claimable };
+  const last = all.findLast((one) => one.kind === "posted" && one.rowId === result.rowId);
+  return { ...result, claimable: last?.kind === "posted" && last.claimable };
 }
 
 /** What never changes in a run. */

@@ -82,6 +82,7 @@ async function stalled(seat: Seat, run: RunHandle, timers: number): Promise<Erro
 }
 
 function reason(seat: Seat, status: RunStatus, waits: readonly Wait[]): string {
+  if (status.onHold) return "somebody has paused it. Resume it with `run.resume()`";
   if (status.state === "paused") return `it is paused: ${status.error?.message ?? "nobody knows why"}`;
   const steps = seat.world.steps().filter((step) => step.startsWith(`${status.workflow} ${status.id} `));
   if (steps.length > 0) {

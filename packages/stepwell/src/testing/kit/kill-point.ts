@@ -37,7 +37,7 @@ function tellWrite(write: Write): string {
     case "attributes":
       return "the search attributes";
     case "post":
-      return write.item.kind === "cancel" ? "the request to cancel" : `the ${write.item.kind} "${write.item.name}"`;
+      return write.item.kind === "signal" ? `the signal "${write.item.name}"` : `the request to ${write.item.kind}`;
     case "wake":
       return "the waking of the run";
   }
@@ -55,5 +55,6 @@ const TRANSITIONS: Readonly<Record<Extract<Write, { kind: "transition" }>["trans
   compensate: "the beginning of the compensation",
   park: "the parking of the run",
   pause: "the pause of the run",
+  hold: "the pause that was asked for",
   release: "the release of the run",
 };

@@ -64,5 +64,7 @@ export function lastingHandle<Output>(seat: Seat, workflow: string, id: string):
       return again((run) => run.signal(signal, payload, named));
     }) as RunHandle["signal"],
     cancel: (options) => again((run) => run.cancel(options)),
+    pause: (options) => again((run) => run.pause(options)),
+    resume: (options) => again((run) => run.resume(options)),
   };
 }

@@ -36,7 +36,7 @@ function claim(world: World, run: Run, workerId: number): Run {
 /** Paused runs of these versions are due; how many. */
 export function resumePaused(world: World, versionIds: readonly number[], nowMs: number): number {
   const paused = [...world.books.values()].filter(
-    ({ run }) => run.state === "paused" && versionIds.includes(run.versionId),
+    ({ run }) => run.state === "paused" && !run.onHold && versionIds.includes(run.versionId),
   );
   for (const book of paused) putRun(world, book, revivedAt(book.run, nowMs));
   return paused.length;

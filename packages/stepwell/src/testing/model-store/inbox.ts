@@ -28,12 +28,17 @@ export function deliver({ world, nowMs }: Batch, book: Book, delivery: Delivery)
   return { kind: "posted", atMs: nowMs, rowId: run.rowId, item, claimable: run.dueAtMs !== null };
 }
 
-/** Who is held stays held. A paused run, or one in quarantine, is woken by a cancel alone. */
+/** Who is held stays held. A paused run, or one in quarantine, is woken by a cancel or a resume alone. */
 function wokenBy(run: Run, kind: InboxItem["kind"], nowMs: number): Run {
   if (run.workerId !== null) return run;
+  if (kind === "pause") return run.state === "quarantined" ? run : { ...run, ...PAUSED };
   if (CLAIMABLE.includes(run.state)) return { ...run, ...wokenAt(run, nowMs) };
-  return kind === "cancel" ? { ...run, ...revivedAt(run, nowMs) } : run;
+  if (kind !== "cancel" && kind !== "resume") return run;
+  const crashes = kind === "resume" && run.state === "quarantined" ? 0 : run.crashes;
+  return { ...run, ...revivedAt(run, nowMs), crashes };
 }
+
+const PAUSED = { state: "paused", onHold: true, dueAtMs: null, waitingFor: [] } as const satisfies Partial<Run>;
 
 /** What an operation has left in the inbox already; null: nothing. */
 export function findDelivered({ nowMs }: Batch, { run, inbox }: Book, operationId: string): WriteResult | null {
@@ -61,7 +66,7 @@ function wokenAt({ state, waitingFor, dueAtMs }: Run, nowMs: number): Partial<Ru
 
 /** Of a run that stands still or is given up: due, and it goes on with what it did. */
 export function revivedAt({ ending }: Run, nowMs: number): Partial<Run> {
-  return { state: ending === null ? "pending" : "compensating", dueAtMs: nowMs };
+  return { state: ending === null ? "pending" : "compensating", onHold: false, dueAtMs: nowMs };
 }
 
 /** Not consumed, above `afterSeq`, by `seq`. */

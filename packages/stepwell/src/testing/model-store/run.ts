@@ -52,6 +52,7 @@ function newRun(run: NewRun, version: Version, { rowId, holder, nowMs }: Birth):
     endedAtMs: null,
     output: null,
     error: null,
+    onHold: false,
     ending: null,
     generation: 1,
     crashes: 0,

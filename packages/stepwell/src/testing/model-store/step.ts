@@ -39,14 +39,16 @@ export function consumeItem({ inbox }: Book, seq: InboxItem["seq"] | null, consu
 }
 
 /** A number's first note stays. */
-export function saveNote(batch: Batch, { owner, note, value, seq }: Of<"note">): WriteResult {
+export function saveNote(batch: Batch, { owner, note, value, seq, consumes }: Of<"note">): WriteResult {
   const standing = findStanding(batch.world, owner);
   if (standing === null) return STALE;
   const { book, held } = standing;
   const known = book.notes.some((one) => one.seq === seq);
   if (!held) return known ? stored(batch) : STALE;
   checkTexts({ note, value });
-  putBook(batch.world, addNote(book, { kind: "note", seq, note, value, atMs: batch.nowMs }));
+  if (known) return stored(batch);
+  const inbox = consumeItem(book, consumes, seq - 1);
+  putBook(batch.world, addNote({ ...book, inbox }, { kind: "note", seq, note, value, atMs: batch.nowMs }));
   return stored(batch);
 }
 

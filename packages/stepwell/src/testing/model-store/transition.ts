@@ -22,24 +22,30 @@ export function applyTransition(batch: Batch, write: TransitionWrite): WriteResu
   if (wasApplied(standing, transition)) return findTold(batch, write) ?? stored(batch);
   if (!standing.held) return STALE;
   const { inboxSeq } = standing.book.run;
-  if (transition.kind === "park" && transition.inboxSeen !== inboxSeq) return { kind: "unseen" };
+  const guarded = transition.kind === "park" || transition.kind === "hold";
+  if (guarded && transition.inboxSeen !== inboxSeq) return { kind: "unseen" };
   change(batch, write, standing);
   return tellParent(batch, write) ?? stored(batch);
 }
 
-/** Where a run stands once its owner has given it up; a park or a release may have been woken since. */
+/** Where a run stands once its owner has given it up, unless it is on hold; its inbox may have moved it since. */
 const STATES_AFTER: { readonly [K in Exclude<Transition["kind"], "compensate">]: readonly RunState[] } = {
   complete: ["completed"],
   fail: ["failed"],
   cancel: ["cancelled"],
   park: ["waiting", "pending", "compensating"],
-  pause: ["paused"],
+  pause: ["paused", "pending", "compensating"],
+  hold: ["pending", "compensating"],
   release: ["pending", "compensating"],
 };
+
+/** What leaves a run that may then be put on hold. */
+const GIVES_UP: readonly Transition["kind"][] = ["park", "pause", "hold", "release"];
 
 /** Only the beginning of a compensation keeps the claim. */
 function wasApplied({ book: { run }, held }: Standing, { kind }: Transition): boolean {
   if (kind === "compensate") return held && run.state === "compensating";
+  if (!held && run.onHold) return GIVES_UP.includes(kind);
   return !held && STATES_AFTER[kind].includes(run.state);
 }
 
@@ -68,6 +74,8 @@ function changesOf(run: Run, transition: Transition, nowMs: number): Partial<Run
     }
     case "pause":
       return { workerId: null, state: "paused", error: transition.error };
+    case "hold":
+      return { workerId: null, state: "paused", onHold: true };
     case "release":
       return { workerId: null, ...revivedAt(run, nowMs) };
   }

@@ -91,6 +91,7 @@ const RULES: readonly (readonly [rule: string, holds: (run: Run) => boolean])[] 
   ["who compensates knows its ending", ({ state, ending }) => state !== "compensating" || ending !== null],
   ["an ending lies ahead", ({ state, ending }) => ending === null || COMPENSATES.includes(state)],
   ["who has ended knows when", ({ state, endedAtMs }) => isTerminal(state) === (endedAtMs !== null)],
+  ["who is on hold is paused", ({ onHold, state }) => !onHold || state === "paused"],
   ["an output is of a completed run", ({ state, output }) => output === null || state === "completed"],
 ];
 

@@ -11,8 +11,13 @@ import { runText, type Story } from "./evidence.ts";
 
 const ACKNOWLEDGED: Invariant = {
   id: "I1",
-  title: "what was acknowledged is in the store: starts, signals, cancels, outcomes (P1)",
-  check: (c) => [...lostStarts(c), ...lostSignals(c), ...lostCancels(c), ...wrongOutcomes(c)],
+  title: "what was acknowledged is in the store: starts, signals, requests, outcomes (P1)",
+  check: (c) => [
+    ...lostStarts(c),
+    ...lostSignals(c),
+    ...REQUESTS.flatMap((kind) => lostRequests(c, kind)),
+    ...wrongOutcomes(c),
+  ],
 };
 
 const ONE_RUN: Invariant = {
@@ -166,19 +171,21 @@ function isSignal(event: HistoryEvent, name: string, payload: string): boolean {
   );
 }
 
-/** A run that had ended before is none the worse for a cancel. */
-function lostCancels(c: Case): Finding[] {
-  return c.requestsOf("cancel").flatMap((request) => {
+const REQUESTS = ["cancel", "pause", "resume"] as const;
+
+/** A run that had ended before is none the worse for a request. */
+function lostRequests(c: Case, kind: (typeof REQUESTS)[number]): Finding[] {
+  return c.requestsOf(kind).flatMap((request) => {
     const story = c.storyOf.get(request.run);
     if (request.answeredAt === null) return [];
-    const received = story?.history.some((event) => event.kind === "received" && event.item === "cancel") === true;
+    const received = story?.history.some((event) => event.kind === "received" && event.item === kind) === true;
     const end = c.ledger.transitions.find(
       (one) => one.rowId === story?.run.rowId && END_KINDS.includes(one.entry.kind),
     );
     const tooLate = story !== undefined && isTerminal(story.run.state) && (end?.at ?? 0) < request.answeredAt;
     return received || tooLate
       ? []
-      : [{ run: request.run, what: "a cancel was acknowledged, but is not in its history" }];
+      : [{ run: request.run, what: `a ${kind} was acknowledged, but is not in its history` }];
   });
 }
 

@@ -38,6 +38,12 @@ const CANCELS: Invariant = {
   ],
 };
 
+const PAUSES: Invariant = {
+  id: "I34",
+  title: "after an acknowledged pause no step starts beyond the bound until a resume is asked for",
+  check: (c) => c.requestsOf("pause").flatMap((request) => lateSteps(c, request)),
+};
+
 const DEADLINES: Invariant = {
   id: "I31",
   title: "a run fails for want of time when its time is up, not before, and then begins no step (P7)",
@@ -45,7 +51,7 @@ const DEADLINES: Invariant = {
 };
 
 /** See the header. */
-export const WAIT_INVARIANTS: readonly Invariant[] = [SIGNALS, AWAITED, TIMERS, CANCELS, DEADLINES];
+export const WAIT_INVARIANTS: readonly Invariant[] = [SIGNALS, AWAITED, TIMERS, CANCELS, PAUSES, DEADLINES];
 
 function consumedTwice(c: Case): Finding[] {
   const consumed = new Map<string, string>();
@@ -185,14 +191,19 @@ function lateWork(c: Case, { run }: Story): Finding[] {
   });
 }
 
-/** Undoing goes on; what has begun before may end. */
-function lateSteps(c: Case, request: Request & { readonly kind: "cancel" }): Finding[] {
-  if (request.answeredMs === null) return [];
-  const untilMs = request.answeredMs + c.evidence.cancelMs;
+/** After a cancel undoing goes on, and takes a run off hold; what has begun before may end. */
+function lateSteps(c: Case, request: Request & { readonly kind: "cancel" | "pause" }): Finding[] {
+  const { run, kind, answeredMs } = request;
+  if (answeredMs === null) return [];
+  const fromMs = answeredMs + c.evidence.cancelMs;
+  const until =
+    kind === "pause" ? ["resume" as const, "cancel" as const].flatMap((ending) => c.requestsOf(ending)) : [];
+  const untilAt = Math.min(...until.filter((other) => other.run === run).map(({ askedAt }) => askedAt));
   return c.evidence.witness.flatMap((event) => {
-    const late = event.kind === "start" && !event.undo && event.run === request.run && event.trueMs > untilMs;
-    const what = `"${event.key}" started at ${event.trueMs} ms, a cancel was acknowledged at ${request.answeredMs} ms`;
-    return late ? [{ run: request.run, what }] : [];
+    const late = event.kind === "start" && event.run === run && event.trueMs > fromMs && event.at < untilAt;
+    const undoes = kind === "cancel" && late && event.undo;
+    const what = `"${event.key}" started at ${event.trueMs} ms, a ${kind} was acknowledged at ${answeredMs} ms`;
+    return late && !undoes ? [{ run, what }] : [];
   });
 }
 

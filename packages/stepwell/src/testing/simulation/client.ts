@@ -64,6 +64,7 @@ function schedule(state: State, plan: RunPlan): void {
       });
     }
   });
+  if (plan.pause !== null) schedulePause(state, plan, plan.pause);
   if (plan.cancelMs === null) return;
   begin(plan.cancelMs, () => {
     const reason = { reason: "changed my mind" };
@@ -71,6 +72,23 @@ function schedule(state: State, plan: RunPlan): void {
       engine.cancel(`sim/${plan.shape}`, plan.id, reason),
     );
   });
+}
+
+/** Each is asked for under one id, so that an asking which arrives late pauses nothing again. */
+function schedulePause(state: State, plan: RunPlan, { atMs, forMs }: NonNullable<RunPlan["pause"]>): void {
+  const workflow = `sim/${plan.shape}`;
+  const run = `${workflow} ${plan.id}`;
+  const resume = (): void =>
+    wish(state, newRequest(state, run, { kind: "resume" }), (engine) =>
+      engine.resume(workflow, plan.id, { id: "resume", reason: "go on" }),
+    );
+  const pause = async (engine: Engine): Promise<void> => {
+    await engine.pause(workflow, plan.id, { id: "pause", reason: "wait" });
+    state.open += 1;
+    state.process.timer(forMs, resume);
+  };
+  state.open += 1;
+  state.process.timer(atMs, () => wish(state, newRequest(state, run, { kind: "pause" }), pause));
 }
 
 /** An operator cancels what is in quarantine once the storm is over; nothing else ever ends it. */
@@ -154,7 +172,8 @@ function wish(state: State, request: Request, act: (engine: Engine) => Promise<v
   };
   function refused(error: unknown): void {
     const { code } = error as { readonly code?: unknown };
-    if (code === "RUN_ENDED") return settle();
+    // A cancel takes a run off hold.
+    if (code === "RUN_ENDED" || code === "RUN_NOT_PAUSED") return settle();
     if (isStoreTrouble(code) || code === "ENGINE_CLOSED" || code === "RUN_NOT_FOUND") return again(AGAIN_MS);
     addStray(state.world, "client", `${request.kind} of ${request.run} was refused: ${String(error)}`);
     settle();

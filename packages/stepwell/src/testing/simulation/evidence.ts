@@ -69,6 +69,9 @@ export type Request = {
   | { readonly kind: "start"; readonly input: string }
   | { readonly kind: "signal"; readonly name: string; readonly payload: string; readonly operation: string }
   | { readonly kind: "cancel" }
+  | { readonly kind: "pause" }
+  /** Of the pause before it. */
+  | { readonly kind: "resume" }
   /** `answer`: how the handle said that the run ended. */
   | { readonly kind: "outcome"; answer: { readonly state: RunState; readonly value: string } | null }
 );
@@ -123,7 +126,7 @@ export type Evidence = {
   readonly healingMs: number;
   /** By how much clocks were set back, all in all; who has seen a later time counts on from that. */
   readonly setBackMs: number;
-  /** How long a claimed run may go on after a cancel was acknowledged. */
+  /** How long a claimed run may go on after a cancel or a pause was acknowledged. */
   readonly cancelMs: number;
   /** True when the only faults were crashes: then takeovers have a deadline (P9). */
   readonly calm: boolean;

@@ -251,6 +251,7 @@ const TAKING_ENDS: Readonly<Record<Transition["kind"], TakingEnd>> = {
   cancel: "ended",
   park: "parked",
   pause: "paused",
+  hold: "paused",
   release: "released",
   compensate: null,
 };

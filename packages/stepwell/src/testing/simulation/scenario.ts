@@ -1,6 +1,6 @@
 /**
  * Scenario: what a seed means. How many workers on what kind of store, which runs
- * with which signals and cancels, and what weather and accidents until the healing.
+ * with which signals, cancels and pauses, and what weather and accidents until the healing.
  */
 import type { Dice } from "../../model/dice.ts";
 import { FAIR_WEATHER, type Weather } from "./faulty-store.ts";
@@ -17,6 +17,8 @@ export type RunPlan = {
   readonly starts: number;
   readonly signals: readonly SignalPlan[];
   readonly cancelMs: number | null;
+  /** An operator lets it stand still from then on, for so long. */
+  readonly pause: { readonly atMs: number; readonly forMs: number } | null;
 };
 
 /** A signal to send; `times` above 1 repeats the same operation. */
@@ -140,7 +142,12 @@ function drawRun(dice: Dice, index: number, stormMs: number, shapes: readonly Sh
     starts: dice.chance(0.2) ? 2 + dice.integer(2) : 1,
     signals: drawSignals(dice, shape, input, startMs),
     cancelMs: dice.chance(0.2) ? startMs + dice.integer(8_000) : null,
+    pause: drawPause(dice.split(`pause ${index}`), startMs),
   };
+}
+
+function drawPause(dice: Dice, startMs: number): RunPlan["pause"] {
+  return dice.chance(0.15) ? { atMs: startMs + dice.integer(4_000), forMs: dice.integer(20_000) } : null;
 }
 
 /** `signals` gets as many orders as it awaits, some before it does; others get approvals, perhaps too many. */

@@ -32,6 +32,8 @@ const RACES: readonly (readonly [string, string, string])[] = [
   ["F16: a run that is started twice", "somebody starts a run", "B starts a run"],
   ["F5: a flush that comes again while its first is under way", "A completes", "A completes"],
   ["F5: one that comes again with more", "A checkpoints", "A checkpoints and completes"],
+  ["S7: a pause and a claim", "somebody pauses due", "C claims"],
+  ["S7: a resume that comes while a run is put on hold", "A holds", "somebody signals run"],
   ["P6: the end of a child and the park of its parent", "A ends the child", "B parks the parent"],
   ["P6: a wake-up and a claim", "somebody signals parked", "C claims"],
   ["P9: a claim and the death of its worker", "C claims", "somebody takes over from C"],

@@ -220,7 +220,7 @@ const KINDS: Readonly<Record<string, (rowId: number) => Write>> = {
   "later checkpoint": (rowId) => ({ ...checkpointOf(ownerOf(rowId), { attempt: 2 }, 1), clearsCrashes: true }) as Write,
   attempt: (rowId) => attemptOf(ownerOf(rowId)),
   beat: (rowId) => ({ kind: "beat", owner: ownerOf(rowId), key: "step", attempt: 1, value: "1" }),
-  note: (rowId) => ({ kind: "note", owner: ownerOf(rowId), note: "log", value: "1", seq: 2 }),
+  note: (rowId) => ({ kind: "note", owner: ownerOf(rowId), note: "log", value: "1", seq: 2, consumes: 1 }),
   progress: (rowId) => ({ kind: "progress", owner: ownerOf(rowId), value: "1" }),
   attributes: (rowId) => ({ kind: "attributes", owner: ownerOf(rowId), values: '{"x":1}' }),
   wake: (rowId) => ({ kind: "wake", rowId, fence: 0 }),
