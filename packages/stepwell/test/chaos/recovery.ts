@@ -9,6 +9,9 @@ import type { FleetShape } from "../fleet/duties.ts";
 import type { Harbour } from "../fleet/fleet.ts";
 import { underLoad } from "./load.ts";
 
+/** How the server is restarted; `none`: it is not, which tells what the machine does by itself meanwhile. */
+export type RestartMode = "none" | "fast" | "immediate";
+
 /** How it is measured. */
 export type Measure = {
   readonly dice: Dice;
@@ -18,7 +21,7 @@ export type Measure = {
   /** Runs under way at a time: more than there are slots, so that none is ever empty. */
   readonly lanes: number;
   readonly shape: FleetShape;
-  readonly restarts: readonly ("fast" | "immediate")[];
+  readonly restarts: readonly RestartMode[];
   /** Length of what is compared, before a restart and afterwards. */
   readonly windowMs: number;
   /** From the beginning of the restart to the beginning of the second window. */
@@ -27,7 +30,7 @@ export type Measure = {
 
 /** One restart. */
 export type Recovery = {
-  readonly mode: "fast" | "immediate";
+  readonly mode: RestartMode;
   /** Runs that ended per second, in each window. */
   readonly before: number;
   readonly after: number;
@@ -43,13 +46,13 @@ export async function measureRecovery(
 ): Promise<{ readonly violations: readonly string[]; readonly recoveries: readonly Recovery[] }> {
   const { dice, slots, lanes, shape, restarts, windowMs, graceMs } = measure;
   const workers = Array.from({ length: measure.workers }, () => ({ slots, lease: "10s" }));
-  const moments: { readonly mode: "fast" | "immediate"; readonly atMs: number }[] = [];
+  const moments: { readonly mode: RestartMode; readonly atMs: number }[] = [];
   const { violations } = await underLoad(harbour, { dice, workers, lanes, shapes: [shape] }, async () => {
     await sleep(WARM_UP_MS);
     for (const mode of restarts) {
       await sleep(windowMs);
       moments.push({ mode, atMs: Date.now() });
-      await server.restart(mode);
+      if (mode !== "none") await server.restart(mode);
       await sleep(moments.at(-1)!.atMs + graceMs + windowMs - Date.now());
     }
   });

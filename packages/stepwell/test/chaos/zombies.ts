@@ -30,6 +30,8 @@ export type Haunted = {
   readonly resumedMs: number;
   /** Steps that it ended with a value when they were not its own any more: none of them is a checkpoint. */
   readonly refused: number;
+  /** And those that are one all the same. */
+  readonly stored: number;
   /** Steps whose signal was fired, and when the last of them was: from the blow, or from its waking up, on. */
   readonly aborted: number;
   readonly abortedMs: number;
@@ -49,6 +51,9 @@ const RUNS_PER_WORKER = 4;
 
 /** Longer than a takeover takes, so that the victim is late for sure. */
 const STOPPED_MS_MORE = 2_500;
+
+/** What a blow takes until it is felt: what ends before may have been stored. */
+const STRIKE_MS = 100;
 
 /** What the machine may take to let a process run. */
 const SLACK_MS = 500;
@@ -136,9 +141,10 @@ function loadOf({ dice, workers, leaseMs }: Haunting, first: Hire): Parameters<t
 
 /** @param wakeMs from when on its signals should have fired */
 function haunt(evidence: Evidence, { victim, fromMs, toMs }: Blow, wakeMs: number): Haunted {
-  const begun = evidence.witness.filter(isStart).filter((event) => event.process === victim && event.trueMs < fromMs);
-  const ends = evidence.witness.filter(isEnd).filter((event) => event.process === victim && event.trueMs >= fromMs);
-  const open = begun.filter((start) => !evidence.witness.some((event) => isEnd(event) && ended(event, start, fromMs)));
+  const own = evidence.witness.filter((event) => event.process === victim);
+  const struckMs = fromMs + STRIKE_MS;
+  const ends = own.filter(isEnd).filter((event) => event.trueMs >= struckMs);
+  const open = own.filter(isStart).filter((start) => start.trueMs < struckMs && !own.some(endsBefore(start, struckMs)));
   const runs = new Set(open.map((event) => event.run));
   const stories = evidence.stories.filter(({ run }) => runs.has(runText(run)));
   const late = ends.filter((end) => runs.has(end.run) && open.some((start) => start.execution === end.execution));
@@ -149,6 +155,7 @@ function haunt(evidence: Evidence, { victim, fromMs, toMs }: Blow, wakeMs: numbe
     takenMs: latest(stories.map((story) => takenAtMs(story, fromMs))) - fromMs,
     resumedMs: latest([...runs].map((run) => begunElsewhereMs(evidence, run, { victim, fromMs, toMs }))) - fromMs,
     refused: late.filter((end) => end.result === "value" && !isStored(stories, end)).length,
+    stored: late.filter((end) => end.result === "value" && isStored(stories, end)).length,
     aborted: aborted.length,
     abortedMs: latest(aborted.map((end) => end.trueMs)) - wakeMs,
   };
@@ -165,8 +172,8 @@ function isEnd(event: WitnessEvent): event is End {
   return event.kind === "end";
 }
 
-function ended(end: End, start: Start, beforeMs: number): boolean {
-  return end.execution === start.execution && end.trueMs < beforeMs;
+function endsBefore(start: Start, ms: number): (event: WitnessEvent) => boolean {
+  return (event) => isEnd(event) && event.execution === start.execution && event.trueMs < ms;
 }
 
 /** -Infinity: there is none. */
@@ -198,11 +205,13 @@ function isStored(stories: readonly Story[], end: End): boolean {
   return checkpoint?.value === JSON.stringify(`${end.key}#${end.execution}`);
 }
 
-function ghostFaults({ victim, held, takenMs, resumedMs, refused, aborted }: Haunted, leaseMs: number): string[] {
+function ghostFaults(ghost: Haunted, leaseMs: number): string[] {
+  const { victim, held, takenMs, resumedMs, refused, stored, aborted } = ghost;
   const faults: string[] = [];
   if (held === 0) faults.push(`${victim} held nothing when it was struck`);
   if (takenMs > leaseMs + TAKEOVER_MS) faults.push(`the runs of ${victim} were taken over after ${takenMs} ms`);
   if (resumedMs > leaseMs + TAKEOVER_MS + SLACK_MS) faults.push(`the runs of ${victim} went on after ${resumedMs} ms`);
+  if (stored > 0) faults.push(`${stored} values that ${victim} had late were stored`);
   if (refused + aborted === 0) faults.push(`${victim} did nothing late`);
   return faults;
 }
