@@ -126,11 +126,11 @@ async function persist<T>(question: () => Promise<T>): Promise<T> {
 }
 
 async function askForRuns(post: Post, { runs, lanes }: NonNullable<Orders["asks"]>): Promise<void> {
-  const left = [...runs];
+  const left = runs.toReversed();
   process.once("SIGTERM", () => void (left.length = 0));
   const operator = setInterval(() => void cancelQuarantined(post).catch(() => {}), LOOK_MS);
   const lane = async (): Promise<void> => {
-    for (let wanted = left.shift(); wanted !== undefined; wanted = left.shift()) await see(post, wanted);
+    for (let wanted = left.pop(); wanted !== undefined; wanted = left.pop()) await see(post, wanted);
   };
   await Promise.all(Array.from({ length: lanes }, lane));
   clearInterval(operator);
