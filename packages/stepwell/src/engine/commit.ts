@@ -2,9 +2,9 @@
  * Group commit: everything that became ready in one turn of the event loop, of all
  * runs, goes into one transaction.
  *
- *   G1. One flush at a time in each line; writes are stored in the order they were submitted, and those of one run go in
- *       one line, so a run never has writes in two unacknowledged flushes. Where a store takes two flushes at once, there
- *       are two lines: one is stored while the other's answers are handed out.
+ *   G1. One flush at a time, and writes are stored in the order they were submitted. Where the store takes two at once, a
+ *       second begins while the first is under way if enough writes wait for it: one is stored while the other's answers
+ *       are handed out. A run never has writes in both.
  *   G2. A flush whose outcome is unknown is submitted again, ahead of anything newer, until
  *       it is known (P1). Every write is guarded, so that a second time changes nothing.
  *   G3. After a definite failure outsiders (start, signal, cancel) get the error;
@@ -39,64 +39,56 @@ const RETRY_MS_MAX = 1_000;
 /** `doubtful`: it was in a flush of unknown outcome, and may be stored already. */
 type Entry = { readonly write: Write; readonly answered: Answered; doubtful: boolean };
 
-/** When the next flush may be tried. */
-type Next = { readonly kind: "now" } | { readonly kind: "later"; readonly inMs: number };
-
 type State = {
   queue: Entry[];
-  scheduled: boolean;
+  /** Flushes under way. */
+  flushing: number;
+  /** The next flush will begin by itself. */
+  planned: boolean;
+  /** What the flush under way writes about, where another one may begin beside it. */
+  readonly busy: Set<Subject>;
+  /** How many writes wait that are about something else. */
+  free: number;
   failures: number;
+  flushes: number;
   closed: boolean;
   idlers: (() => void)[];
 };
 
-/** What all lines share. */
-type Shared = {
+/** The run that a write is about: its row, or its public id where the row is not known. */
+type Subject = number | string;
+
+/** What all functions here go by. */
+type Desk = {
   readonly host: Host;
   readonly store: Store;
   readonly failed: (error: StepwellError) => void;
-  flushes: number;
+  readonly state: State;
 };
 
 /** Open the group commit of `store`. `failed` hears of every flush that was not stored. */
 export function openCommitter(host: Host, store: Store, failed: (error: StepwellError) => void): Committer {
-  const shared: Shared = { host, store, failed, flushes: 0 };
-  const lines = Array.from({ length: store.flushLines }, () => openLine(shared));
-  const [first] = lines;
-  let starts = 0;
-  return {
-    submit:
-      lines.length === 1
-        ? first!.submit
-        : (write, answered) => lines[placeOf(write, () => (starts += 1)) % lines.length]!.submit(write, answered),
-    flushes: () => shared.flushes,
-    idle: async () => void (await Promise.all(lines.map((line) => line.idle()))),
-    close: () => {
-      for (const line of lines) line.close();
-    },
+  const state: State = {
+    queue: [],
+    flushing: 0,
+    planned: false,
+    busy: new Set(),
+    free: 0,
+    failures: 0,
+    flushes: 0,
+    closed: false,
+    idlers: [],
   };
-}
-
-/** G1. `next`: for a start, which has no run yet. */
-function placeOf(write: Write, next: () => number): number {
-  if (write.kind === "wake") return write.rowId;
-  if (write.kind === "post") return write.to.id.charCodeAt(write.to.id.length - 1) || 0;
-  return write.owner === null ? next() : write.owner.rowId;
-}
-
-function openLine(shared: Shared): Pick<Committer, "submit" | "idle" | "close"> {
-  const { host } = shared;
-  const state: State = { queue: [], scheduled: false, failures: 0, closed: false, idlers: [] };
-  const flush = (): void => void flushQueue(shared, state).then((next) => schedule(host, state, flush, next));
+  const desk: Desk = { host, store, failed, state };
   return {
     submit: (write, answered) => {
       if (state.closed) return answered(closedAnswer());
       state.queue.push({ write, answered, doubtful: false });
-      if (state.scheduled) return;
-      state.scheduled = true;
-      host.defer(flush);
+      if (state.busy.size > 0 && !state.busy.has(subjectOf(write))) state.free += 1;
+      if (!state.planned && mayFlush(desk)) plan(desk, 0);
     },
-    idle: () => (state.scheduled ? new Promise((resolve) => state.idlers.push(resolve)) : Promise.resolve()),
+    flushes: () => state.flushes,
+    idle: () => (isIdle(state) ? Promise.resolve() : new Promise((resolve) => state.idlers.push(resolve))),
     close: () => {
       state.closed = true;
       for (const entry of state.queue.splice(0)) entry.answered(closedAnswer());
@@ -104,36 +96,102 @@ function openLine(shared: Shared): Pick<Committer, "submit" | "idle" | "close"> 
   };
 }
 
-/** `scheduled` stays true from the first submit until the queue is empty, which is what makes G1 hold. */
-function schedule(host: Host, state: State, flush: () => void, next: Next): void {
-  if (state.queue.length > 0) return next.kind === "now" ? host.defer(flush) : void host.timer(next.inMs, flush);
-  state.scheduled = false;
-  for (const idler of state.idlers.splice(0)) idler();
+function isIdle({ queue, flushing, planned }: State): boolean {
+  return queue.length === 0 && flushing === 0 && !planned;
 }
 
-/** Store one batch and answer it; tells when the next may be tried. Never rejects. */
-async function flushQueue(shared: Shared, state: State): Promise<Next> {
-  const { host, store } = shared;
-  const batch = state.queue.length <= FLUSH_WRITES_MAX ? state.queue : state.queue.slice(0, FLUSH_WRITES_MAX);
-  state.queue = batch === state.queue ? [] : state.queue.slice(FLUSH_WRITES_MAX);
+/** G1. */
+function mayFlush({ store, state }: Desk): boolean {
+  if (state.flushing === 0) return state.queue.length > 0;
+  const { secondFlush } = store;
+  return secondFlush !== null && state.flushing === 1 && state.free >= secondFlush.writesMin;
+}
+
+/** G4. `inMs`: later, after a failure. */
+function plan(desk: Desk, inMs: number): void {
+  const { host, state } = desk;
+  state.planned = true;
+  const begin = (): void => {
+    state.planned = false;
+    void flushQueue(desk);
+  };
+  if (inMs === 0) host.defer(begin);
+  else host.timer(inMs, begin);
+}
+
+/** Store one batch and answer it, and plan the next. Never rejects. */
+async function flushQueue(desk: Desk): Promise<void> {
+  const { host, state } = desk;
+  const batch = takeBatch(desk);
+  let delayMs = 0;
+  if (batch.length > 0) {
+    state.flushing += 1;
+    const error = await flushBatch(desk, batch);
+    state.flushing -= 1;
+    if (error !== null) {
+      keepOrRefuse(state, batch, error);
+      const pauseMs = Math.min(RETRY_MS_MIN * 2 ** state.failures, RETRY_MS_MAX);
+      state.failures += 1;
+      delayMs = pauseMs * (0.5 + host.random() / 2);
+    }
+  }
+  if (!state.planned && mayFlush(desk)) plan(desk, delayMs);
+  if (isIdle(state)) for (const idler of state.idlers.splice(0)) idler();
+}
+
+/** In order; what is about a run in a flush under way waits for that. */
+function takeBatch({ store, state }: Desk): readonly Entry[] {
+  const { queue, busy } = state;
+  const max = store.secondFlush?.writesMax ?? FLUSH_WRITES_MAX;
+  if (state.flushing === 0) {
+    state.queue = queue.length <= max ? [] : queue.slice(max);
+    return queue.length <= max ? queue : queue.slice(0, max);
+  }
+  const batch: Entry[] = [];
+  state.queue = [];
+  for (const entry of queue) {
+    const waits = batch.length === max || busy.has(subjectOf(entry.write));
+    (waits ? state.queue : batch).push(entry);
+  }
+  return batch;
+}
+
+/** Take note of what a flush that begins is about, and begin another one beside it if that is worth it. */
+function share(desk: Desk, writes: readonly Write[]): void {
+  const { state } = desk;
+  for (const write of writes) state.busy.add(subjectOf(write));
+  state.free = 0;
+  for (const { write } of state.queue) if (!state.busy.has(subjectOf(write))) state.free += 1;
+  if (!state.planned && mayFlush(desk)) plan(desk, 0);
+}
+
+function subjectOf(write: Write): Subject {
+  if (write.kind === "post") return write.to.id;
+  if (write.kind === "wake") return write.rowId;
+  if (write.owner !== null) return write.owner.rowId;
+  return write.kind === "insert_run" ? write.run.id : 0;
+}
+
+/** Null: it is stored, and answered. */
+async function flushBatch(desk: Desk, batch: readonly Entry[]): Promise<StepwellError | null> {
+  const { store, failed, state } = desk;
+  const writes = batch.map((entry) => entry.write);
+  const shared = store.secondFlush !== null;
+  if (shared) share(desk, writes);
   let results: readonly WriteResult[];
   try {
-    results = await store.flush(
-      batch.map((entry) => entry.write),
-      null,
-    );
+    results = await store.flush(writes, null);
   } catch (thrown) {
     const error = toStoreError(thrown);
-    shared.failed(error);
-    keepOrRefuse(state, batch, error);
-    const delayMs = Math.min(RETRY_MS_MIN * 2 ** state.failures, RETRY_MS_MAX);
-    state.failures += 1;
-    return { kind: "later", inMs: delayMs * (0.5 + host.random() / 2) };
+    failed(error);
+    return error;
+  } finally {
+    if (shared) for (const write of writes) state.busy.delete(subjectOf(write));
   }
   state.failures = 0;
-  shared.flushes += 1;
+  state.flushes += 1;
   for (let index = 0; index < batch.length; index += 1) batch[index]!.answered(results[index]!);
-  return { kind: "now" };
+  return null;
 }
 
 /** G2 and G3: what is kept goes before what came meanwhile. */

@@ -246,13 +246,21 @@ export type OldestDue = { readonly version: Version; readonly overdueMs: number 
 /** What a dead worker's runs became: how many are due again, and which are set aside. */
 export type Released = { readonly freed: number; readonly quarantined: readonly Run[] };
 
+/** Two flushes at once, of which each costs something of its own. */
+export type SecondFlush = {
+  /** So many writes must wait for it. */
+  readonly writesMin: number;
+  /** In each of the two, at most. */
+  readonly writesMax: number;
+};
+
 /** A database, as the engine sees it. */
 export type Store = {
   readonly kind: string;
   /** What whoever opens it should know, such as a server that does not flush; one sentence each. */
   readonly warnings: readonly string[];
-  /** Flushes that it takes at once; more than one where they do not wait for each other. */
-  readonly flushLines: number;
+  /** When a second flush is welcome while one is under way; null: they would only wait for each other. */
+  readonly secondFlush: SecondFlush | null;
   /**
    * Longest pause between two looks for what others left that it advises just now; long where watchers are told, shorter
    * where they are not.

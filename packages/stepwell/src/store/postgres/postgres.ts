@@ -21,7 +21,7 @@ import { openNaming } from "./naming.ts";
 import { quote } from "./query.ts";
 import { checkEntry, checkRights } from "./rights.ts";
 import { findRuns, listEnded, listInbox, loadMemories } from "./run.ts";
-import { closeLanes, LANE_SIZES, type Session } from "./session.ts";
+import { closeLanes, type Session } from "./session.ts";
 import { ensureVersion, listVersions } from "./version.ts";
 import {
   buryWorker,
@@ -112,12 +112,18 @@ async function connectListening(link: Link, channel: string): Promise<pg.Client>
   }
 }
 
+/**
+ * One is stored while the other's answers are handed out: 8,200 runs/s at 512 instead of 6,800. Small ones cost more than
+ * they win: 3,700 runs/s at 64 instead of 4,800 (measured on two cores, server and client).
+ */
+const SECOND_FLUSH = { writesMin: 128, writesMax: 256 } as const;
+
 function toStore(session: Session, listening: Listening, warnings: readonly string[]): Store {
   let closing: Promise<void> | null = null;
   return {
     kind: "postgres",
     warnings,
-    flushLines: LANE_SIZES.flush,
+    secondFlush: SECOND_FLUSH,
     pollMs: listening.pollMs,
     ensureVersion: (identity) => ensureVersion(session, identity),
     listVersions: () => listVersions(session),

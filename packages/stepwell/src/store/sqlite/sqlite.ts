@@ -100,7 +100,7 @@ function toStore(session: Session, turn: Turn, pace: Pace | null): Store {
   return {
     kind: "sqlite",
     warnings: [],
-    flushLines: 1,
+    secondFlush: null,
     pollMs: () => POLL_MS,
     ensureVersion: (identity) => write(() => ensureVersion(session, identity)),
     listVersions: () => read(() => listVersions(session)),

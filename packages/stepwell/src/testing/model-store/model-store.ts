@@ -47,7 +47,7 @@ export function openModelStore({ clock }: ModelStoreOptions = {}): Store {
   return {
     kind: "model",
     warnings: [],
-    flushLines: 1,
+    secondFlush: null,
     pollMs: () => 1_000,
     ensureVersion: (identity) => call(() => ensureVersion(world, identity)),
     listVersions: () => call(() => [...world.versions]),

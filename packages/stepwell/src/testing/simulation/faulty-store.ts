@@ -68,7 +68,7 @@ export function openFaultyStore(disk: Disk, caller: Process, dice: Dice, hostMs:
   return {
     kind: store.kind,
     warnings: store.warnings,
-    flushLines: disk.remote ? 2 : store.flushLines,
+    secondFlush: disk.remote ? { writesMin: 1, writesMax: 3 } : store.secondFlush,
     pollMs: store.pollMs,
     ensureVersion: (identity) => send(line, "write", () => store.ensureVersion(identity)),
     listVersions: () => read(() => store.listVersions()),
