@@ -75,6 +75,7 @@ describe("a change that others made", () => {
     const { wrap, change } = openWatched();
     const worker = await world.open({ workflows: [quick] }, wrap);
     const web = await world.open({ workflows: [quick], work: false });
+    await world.settle();
     const run = await web.engine.start(quick, undefined, { id: "r" });
     await world.settle();
     expect((await run.status()).state).toBe("pending");
@@ -88,6 +89,7 @@ describe("a change that others made", () => {
     const { wrap, change } = openWatched();
     const worker = await world.open({ workflows: [quick] }, wrap);
     const web = await world.open({ workflows: [quick], work: false });
+    await world.settle();
     const run = await web.engine.start(quick, undefined, { id: "r" });
     change({ ended: true });
     change({ due: true });
@@ -146,6 +148,7 @@ describe("a change that others made", () => {
     await worker.engine.start(hot, undefined, { id: "r" });
     await world.settle();
     const web = await world.open({ workflows: [quick], work: false });
+    await world.settle();
     const run = await web.engine.start(quick, undefined, { id: "q" });
     change();
     await world.settle();
