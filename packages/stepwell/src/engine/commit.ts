@@ -168,8 +168,8 @@ function share(desk: Desk, writes: readonly Write[]): void {
 function subjectOf(write: Write): Subject {
   if (write.kind === "post") return write.to.id;
   if (write.kind === "wake") return write.rowId;
-  if (write.owner !== null) return write.owner.rowId;
-  return write.kind === "insert_run" ? write.run.id : 0;
+  if (write.kind === "insert_run") return write.owner?.rowId ?? write.run.id;
+  return write.owner.rowId;
 }
 
 /** Null: it is stored, and answered. */

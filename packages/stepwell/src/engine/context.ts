@@ -153,7 +153,7 @@ function log(deps: Deps, exec: Execution, message: string, fields: Readonly<Reco
   const { text } = encode({ message, fields }, deps.settings.limits);
   if (!exec.live || exec.closed) return;
   if (exec.seq >= deps.settings.eventsMax) throw historyLimit(deps, exec);
-  if (exec.phase === "running") saveNote(deps, exec, "log", text);
+  if (exec.phase === "running") saveNote(deps, exec, { note: "log", value: text });
   deps.log?.({ level: "info", message, run: runName(exec), fields });
 }
 

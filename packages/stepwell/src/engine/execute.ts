@@ -135,7 +135,7 @@ async function settleFloating(deps: Deps, exec: Execution, outcome: Outcome): Pr
   exec.stepping.clear();
   await quiet(deps, exec, null);
   if (outcome.kind === "returned" || outcome.kind === "threw") {
-    for (const key of floating) saveNote(deps, exec, "floating", encode({ key }).text);
+    for (const key of floating) saveNote(deps, exec, { note: "floating", value: encode({ key }).text });
   }
 }
 

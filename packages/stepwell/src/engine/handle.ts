@@ -110,7 +110,7 @@ export type RunHandle<Output = unknown> = {
   readonly pause: (options?: RequestOptions) => Promise<void>;
   /**
    * Let a run go on that is paused, by an operator or for want of code, or that is in quarantine: its crashes are forgotten
-   * then. @throws StepwellError RUN_ENDED, RUN_NOT_PAUSED
+   * then. @throws StepwellError RUN_ENDED; RUN_NOT_PAUSED, unless it is asked under an `id`
    */
   readonly resume: (options?: RequestOptions) => Promise<void>;
 };
@@ -151,7 +151,8 @@ export function openHandle<Output>(deps: Deps, ref: RunRef, rowId: number | null
     cancel: (options) => request(deps, ref, "cancel", options),
     pause: (options) => request(deps, ref, "pause", options),
     resume: async (options) => {
-      await checkPaused(deps, ref);
+      // Under an id it may have been asked before, and followed.
+      if (options?.id === undefined) await checkPaused(deps, ref);
       return request(deps, ref, "resume", options);
     },
   };

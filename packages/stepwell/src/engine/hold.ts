@@ -34,6 +34,6 @@ export function findPause(exec: Execution): InboxItem | null {
 export function tellRequests(deps: Deps, exec: Execution, but: InboxItem | null): void {
   for (const item of exec.inbox.filter((one) => isRequest(one) && one !== but)) {
     exec.inbox.splice(exec.inbox.indexOf(item), 1);
-    saveNote(deps, exec, item.kind === "pause" ? "held" : "resumed", "null", item);
+    saveNote(deps, exec, { note: item.kind === "pause" ? "held" : "resumed", value: "null", consumes: item });
   }
 }

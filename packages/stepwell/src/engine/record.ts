@@ -70,14 +70,12 @@ export function saveRunning(deps: Deps, exec: Execution, attempt: Omit<NewAttemp
   submit(deps, exec, { kind: "attempt", owner: exec.owner, attempt: stored, dueInMs: null }, () => quieten(deps, exec));
 }
 
-/** Add a line to the history; nobody waits for it. `value` is encoded; `consumes`: the item that it tells of. */
-export function saveNote(
-  deps: Deps,
-  exec: Execution,
-  note: NoteKind,
-  ...[value, consumes = null]: [value: string, consumes?: InboxItem | null]
-): void {
-  const seq = nextSeq(exec, consumes);
+/** A line of the history. `value` is encoded; `consumes`: the inbox item that it tells of. */
+export type NewNote = { readonly note: NoteKind; readonly value: string; readonly consumes?: InboxItem };
+
+/** Add a line to the history; nobody waits for it. */
+export function saveNote(deps: Deps, exec: Execution, { note, value, consumes }: NewNote): void {
+  const seq = nextSeq(exec, consumes ?? null);
   const write = { kind: "note", owner: exec.owner, note, value, seq, consumes: consumes?.seq ?? null } as const;
   submit(deps, exec, write, () => quieten(deps, exec));
 }

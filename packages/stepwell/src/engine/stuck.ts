@@ -89,7 +89,7 @@ function report(deps: Deps, exec: Execution, sight: Sight, nowMs: number): Sight
   const since = new Date(sinceMs).toISOString();
   const message = `has not moved for ${formatDuration(stillMs)}, since ${since}: ${doing}.`;
   deps.log?.({ level: "warn", message, run: runName(exec), fields: { doing, sinceMs } });
-  if (!exec.finishing) saveNote(deps, exec, "stuck", encode({ doing, sinceMs }).text);
+  if (!exec.finishing) saveNote(deps, exec, { note: "stuck", value: encode({ doing, sinceMs }).text });
   // The note is no move of the run's own.
   return { ...sight, mark: markOf(exec), told: true };
 }

@@ -260,6 +260,23 @@ it("a deploy does not resume what an operator has paused", async () => {
   expect((await (await second.engine.get(w, "x")).status()).state).toBe("paused");
 });
 
+it("asked again under one id, a request counts once and is no error", async () => {
+  const world = await openWorld();
+  const w = workflow("t/waits", { version: "1.0.0" }, async (ctx) => (await ctx.waitFor(go)).value);
+  const { engine } = await world.open({ workflows: [w] });
+  const run = await engine.start(w, undefined, { id: "x" });
+  await world.settle();
+  for (let time = 0; time < 2; time += 1) await run.pause({ id: "1" });
+  for (let time = 0; time < 2; time += 1) await run.resume({ id: "2" });
+  await world.settle();
+  await run.pause({ id: "1" });
+  await run.resume({ id: "2" });
+  await run.signal(go, 7);
+  expect(await run.result()).toBe(7);
+  const requests = (await run.history()).flatMap((event) => (event.kind === "received" ? [event.item] : []));
+  expect(requests).toEqual(["pause", "resume", "signal"]);
+});
+
 it("says what cannot be paused or resumed", async () => {
   const world = await openWorld();
   const w = workflow("t/waits", { version: "1.0.0" }, async (ctx) => (await ctx.waitFor(go)).value);

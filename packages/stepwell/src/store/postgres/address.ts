@@ -72,7 +72,7 @@ function toUrl(text: string): URL {
 /** A URL without a host is one of a socket, whose folder stands in the query. */
 function parseUrl(text: string): URL | null {
   try {
-    return new URL(text.replace("@/", "@localhost/"));
+    return new URL(text.replace(/^([^/?#]*:\/\/[^/?#]*@)\//, "$1localhost/"));
   } catch {
     return null;
   }

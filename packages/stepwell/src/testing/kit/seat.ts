@@ -51,6 +51,10 @@ const CRASHED = Symbol("stepwell.crashed");
 export function lastingHandle<Output>(seat: Seat, workflow: string, id: string): RunHandle<Output> {
   const again = <T>(question: (run: RunHandle<Output>) => Promise<T>): Promise<T> =>
     ask(seat, async (engine) => question((await engine.get(workflow, id)) as RunHandle<Output>));
+  const named = <O extends { readonly id?: string }>(options: O) => ({
+    ...options,
+    id: options.id ?? seat.world.freshId(),
+  });
   return {
     id,
     workflow,
@@ -58,13 +62,24 @@ export function lastingHandle<Output>(seat: Seat, workflow: string, id: string):
     outcome: () => again((run) => run.outcome()),
     status: () => again((run) => run.status()),
     history: () => again((run) => run.history()),
-    // Sent again under the same id, a signal arrives once.
+    // Sent again under the same id, it arrives once.
     signal: ((signal: Signal, payload: unknown, options: SignalOptions = {}) => {
-      const named = { ...options, id: options.id ?? seat.world.freshId() };
-      return again((run) => run.signal(signal, payload, named));
+      const once = named(options);
+      return again((run) => run.signal(signal, payload, once));
     }) as RunHandle["signal"],
     cancel: (options) => again((run) => run.cancel(options)),
-    pause: (options) => again((run) => run.pause(options)),
-    resume: (options) => again((run) => run.resume(options)),
+    pause: (options = {}) => {
+      const once = named(options);
+      return again((run) => run.pause(once));
+    },
+    // The first time a run that is not paused is told; afterwards it may have been resumed by that very request.
+    resume: (options = {}) => {
+      let wanted = options;
+      return again((run) => {
+        const asked = run.resume(wanted);
+        wanted = named(wanted);
+        return asked;
+      });
+    },
   };
 }

@@ -46,6 +46,10 @@ describe("parseAddress", () => {
     expect(toLink(pg, url).place).toBe(place);
   });
 
+  it("an @ in the query is no host's", () => {
+    expect(parseAddress("postgres://kim@db.example/shop?application_name=a@/b").applicationName).toBe("a@/b");
+  });
+
   it("a file of a certificate that does not exist is told without the URL", () => {
     const url = `${PLAIN}?sslmode=verify-full&sslrootcert=%2Fnowhere.pem`;
     expect(() => toLink(pg, url)).toThrow("the URL of a PostgreSQL store: a file that it names does not exist");
