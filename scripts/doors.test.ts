@@ -26,6 +26,7 @@ const CASES: readonly (readonly [file: string, imports: string, rules: readonly 
   ["store/sqlite/sqlite.ts", "../store.ts", []],
   ["store/sqlite/up.ts", "../../engine/a.ts", ["store-door"]],
   ["engine/a.ts", "../store/store.ts", []],
+  ["engine/a.ts", "../store/write.ts", []],
   ["engine/adapter.ts", "../store/sqlite/sqlite.ts", ["engine-door"]],
   ["engine/up.ts", "../definition/a.ts", ["engine-door"]],
   ["engine/open.ts", "../store/sqlite/sqlite.ts ../definition/b.ts", ["open-door"]],
@@ -47,7 +48,7 @@ const CASES: readonly (readonly [file: string, imports: string, rules: readonly 
 ];
 
 /** Files that others import and that import nothing. */
-const LEAVES = ["model/b.ts", "store/store.ts", "engine/workflow.ts", "definition/b.ts"];
+const LEAVES = ["model/b.ts", "store/store.ts", "store/write.ts", "engine/workflow.ts", "definition/b.ts"];
 
 type Violation = {
   readonly from: string;

@@ -12,7 +12,8 @@
  *   G4. No artificial delay: a flush begins in the next macrotask after its first write.
  */
 import { StepwellError } from "../model/errors.ts";
-import type { Store, Write, WriteResult } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
+import type { Write, WriteResult } from "../store/write.ts";
 import type { Host } from "./host.ts";
 
 /** Called once with the answer to a write, or with the reason why it was not stored. */

@@ -10,7 +10,7 @@ import { failureText, toFailure } from "../model/failure.ts";
 import type { InboxItem } from "../model/inbox.ts";
 import { StepwellError } from "../model/errors.ts";
 import { decide, type Outcome, toEnding, type Transition } from "../model/transition.ts";
-import type { WriteResult } from "../store/store.ts";
+import type { WriteResult } from "../store/write.ts";
 import { syncAttributes } from "./attributes.ts";
 import { findChildren } from "./bereave.ts";
 import { cancelChildren } from "./children.ts";

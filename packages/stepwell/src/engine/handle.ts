@@ -11,7 +11,7 @@ import type { ActiveStep, StepKind } from "../model/step.ts";
 import { issuesText, validate } from "../model/schema.ts";
 import type { Ending } from "../model/transition.ts";
 import type { HistoryEvent } from "../model/history.ts";
-import type { RunRef } from "../store/store.ts";
+import type { RunRef } from "../store/write.ts";
 import { whyNot } from "./commit.ts";
 import type { Deps } from "./deps.ts";
 import { isRequest } from "./execution.ts";

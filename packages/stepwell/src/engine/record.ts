@@ -10,7 +10,7 @@ import type { NoteKind } from "../model/history.ts";
 import type { InboxItem } from "../model/inbox.ts";
 import type { NewAttempt } from "../model/step.ts";
 import type { Transition } from "../model/transition.ts";
-import type { Write, WriteResult } from "../store/store.ts";
+import type { Write, WriteResult } from "../store/write.ts";
 import { whyNot } from "./commit.ts";
 import { deliverFresh, quieten } from "./delivery.ts";
 import type { Deps } from "./deps.ts";

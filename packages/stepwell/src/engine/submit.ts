@@ -12,7 +12,7 @@ import { StepwellError } from "../model/errors.ts";
 import { identityText } from "../model/identity.ts";
 import type { NewRun, Parent, Run } from "../model/run.ts";
 import { issuesText, validate } from "../model/schema.ts";
-import type { WriteResult } from "../store/store.ts";
+import type { WriteResult } from "../store/write.ts";
 import { whyNot } from "./commit.ts";
 import type { Deps } from "./deps.ts";
 import type { Workflow } from "./workflow.ts";

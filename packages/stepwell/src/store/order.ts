@@ -1,7 +1,7 @@
 /**
  * Order: in which the writes of a flush are applied, where a store applies them one by one.
  */
-import type { Write, WriteResult } from "./store.ts";
+import type { Write, WriteResult } from "./write.ts";
 
 /**
  * Apply each, as given, but posts after all others: an outsider's item has no order with what an owner writes at the same

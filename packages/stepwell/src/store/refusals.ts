@@ -2,7 +2,7 @@
  * Refusals: writes that were impossible, each alone (S6), in the same words in every database.
  */
 import { StepwellError } from "../model/errors.ts";
-import type { Write, WriteResult } from "./store.ts";
+import type { Write, WriteResult } from "./write.ts";
 
 /** The answer to a write that failed with `error` while the others of its flush were stored. */
 export function refusalOf(write: Write, error: unknown): WriteResult {

@@ -9,7 +9,8 @@ import { openHost } from "../../src/engine/host.ts";
 import type { Dice } from "../../src/model/dice.ts";
 import type { Run } from "../../src/model/run.ts";
 import { openPostgresStore } from "../../src/store/postgres/postgres.ts";
-import type { NowMs, Released, RunRef, Store, Write, WriteResult } from "../../src/store/store.ts";
+import type { NowMs, Released, Store } from "../../src/store/store.ts";
+import type { RunRef, Write, WriteResult } from "../../src/store/write.ts";
 import { type Fate, PASS, type Proxy, type Strike } from "./proxy.ts";
 
 /** How the line breaks. */

@@ -1,7 +1,8 @@
 /** A store that refuses, breaks its word or answers out of turn: what becomes of the run, and who is told. */
 import { expect, it } from "vitest";
 import { type Ctx, signal, StepwellError, workflow, type Workflow } from "../../src/index.ts";
-import type { Store, Write, WriteResult } from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
+import type { Write, WriteResult } from "../../src/store/write.ts";
 import { openWorld, type Process } from "./harness.ts";
 
 const ping = signal<string>("ping");

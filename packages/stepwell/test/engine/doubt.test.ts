@@ -1,7 +1,8 @@
 /** Commits in doubt, and moments between two answers of the store: what may not be lost, run twice or be freed twice. */
 import { expect, it } from "vitest";
 import { type Ctx, signal, StepwellError, workflow, type Workflow } from "../../src/index.ts";
-import type { Store, Write } from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
+import type { Write } from "../../src/store/write.ts";
 import { ON_POSTGRES, openWorld, type World } from "./harness.ts";
 
 const ping = signal<string>("ping");

@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { type Ctx, openEngine, signal, workflow, type Workflow } from "../../src/index.ts";
 import { changeAttributes } from "../../src/model/attributes.ts";
-import type { Write } from "../../src/store/store.ts";
+import type { Write } from "../../src/store/write.ts";
 import { openWorld } from "./harness.ts";
 
 const ping = signal<string>("ping");

@@ -3,7 +3,8 @@ import { expect, it } from "vitest";
 import { openCommitter } from "../../src/engine/commit.ts";
 import { openHost } from "../../src/engine/host.ts";
 import { StepwellError } from "../../src/model/errors.ts";
-import type { Store, Write, WriteResult } from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
+import type { Write, WriteResult } from "../../src/store/write.ts";
 
 const STORED = { kind: "stored", atMs: 1 } as const;
 

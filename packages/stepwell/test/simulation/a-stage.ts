@@ -8,7 +8,8 @@ import type { HistoryEvent } from "../../src/model/history.ts";
 import type { Owner, Run } from "../../src/model/run.ts";
 import type { Checkpoint } from "../../src/model/step.ts";
 import type { Transition } from "../../src/model/transition.ts";
-import type { Memory, Write, WriteResult } from "../../src/store/store.ts";
+import type { Memory } from "../../src/store/store.ts";
+import type { Write, WriteResult } from "../../src/store/write.ts";
 import type {
   Evidence,
   Request,

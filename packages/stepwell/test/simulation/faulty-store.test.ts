@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { openDice } from "../../src/model/dice.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite.ts";
-import type { Store, Write } from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
+import type { Write } from "../../src/store/write.ts";
 import type { StoreRecord } from "../../src/testing/simulation/evidence.ts";
 import { FAIR_WEATHER, openFaultyStore, type Weather } from "../../src/testing/simulation/faulty-store.ts";
 import { type Kernel, openKernel, type Process } from "../../src/testing/simulation/kernel.ts";

@@ -2,7 +2,7 @@
  * Answers: what to say of each write of a round, by what its statement accepted. Where that was not all of a kind, a fresh
  * look finds out why (explain.ts).
  */
-import type { Write, WriteResult } from "../store.ts";
+import type { Write, WriteResult } from "../write.ts";
 import { explain } from "./explain.ts";
 import { type Draft, isPlain, type PartName } from "./parts.ts";
 import type { Row } from "./query.ts";

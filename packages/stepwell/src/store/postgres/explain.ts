@@ -11,7 +11,7 @@ import { endingOperation } from "../delivery.ts";
 import { BEGAN_NOTE, beganNote } from "../events.ts";
 import { refusalOfBeat } from "../refusals.ts";
 import type { AttemptRow, RunRow, StandingRow } from "../rows.ts";
-import type { Write, WriteResult } from "../store.ts";
+import type { Write, WriteResult } from "../write.ts";
 import type { Row } from "./query.ts";
 import { ask, type Session } from "./session.ts";
 import { type Batch, insertedResult, itemKey, type Of, STALE, type Told, turnedResult } from "./told.ts";

@@ -9,7 +9,8 @@
  * refused (S6).
  */
 import { refusalOf } from "../refusals.ts";
-import type { Change, NowMs, Write, WriteResult } from "../store.ts";
+import type { Change, NowMs } from "../store.ts";
+import type { Write, WriteResult } from "../write.ts";
 import { answerRound } from "./answers.ts";
 import { isRowFault, toStoreError, unknownOutcome } from "./faults.ts";
 import { tell } from "./listen.ts";

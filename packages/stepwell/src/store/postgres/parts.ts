@@ -6,7 +6,7 @@ import { attributeEntries } from "../attributes.ts";
 import { endingDelivery } from "../delivery.ts";
 import { transitionNote } from "../notes.ts";
 import type { Owner } from "../../model/run.ts";
-import type { Write } from "../store.ts";
+import type { Write } from "../write.ts";
 import { toEnding, type Transition } from "../../model/transition.ts";
 import { type QueryName, statementTextOf, type Statement, toArrayText, toStatement } from "./query.ts";
 

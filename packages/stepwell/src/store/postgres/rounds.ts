@@ -14,7 +14,7 @@
  * Writes of one owner keep their order. Posts come after all others, in an order of their own: an outsider's item has no
  * order with what an owner writes at the same moment.
  */
-import type { Write } from "../store.ts";
+import type { Write } from "../write.ts";
 
 /** Indices into the flush, in the order given. */
 export type Round = readonly number[];

@@ -3,7 +3,8 @@
  */
 import { toEnding } from "../../model/transition.ts";
 import { type Delivery, endingDelivery, endingOperation } from "../delivery.ts";
-import type { NowMs, Write, WriteResult } from "../store.ts";
+import type { NowMs } from "../store.ts";
+import type { Write, WriteResult } from "../write.ts";
 import type { Session } from "./session.ts";
 
 /** One flush under way. */

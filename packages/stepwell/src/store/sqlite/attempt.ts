@@ -10,7 +10,7 @@ import type { ActiveStep, NewAttempt } from "../../model/step.ts";
 import { BEGAN_NOTE, beganNote } from "../events.ts";
 import { refusalOfBeat } from "../refusals.ts";
 import { type ActiveStepRow, type AttemptRow, toActiveStep } from "../rows.ts";
-import type { Write, WriteResult } from "../store.ts";
+import type { Write, WriteResult } from "../write.ts";
 import { answerAgain, type Batch, findLastHeld, isAlive, STALE } from "./batch.ts";
 import { connected, type Session } from "./connection.ts";
 

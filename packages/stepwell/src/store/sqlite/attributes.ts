@@ -3,7 +3,7 @@
  * table of that name has an entry each, for the look-up by value.
  */
 import { attributeEntries } from "../attributes.ts";
-import type { Write, WriteResult } from "../store.ts";
+import type { Write, WriteResult } from "../write.ts";
 import { answerAgain, type Batch, findLastHeld, isAlive, STALE } from "./batch.ts";
 
 /** Replace a run's attributes. */

@@ -8,7 +8,7 @@
  */
 import type { Owner } from "../../model/run.ts";
 import type { StandingRow } from "../rows.ts";
-import type { WriteResult } from "../store.ts";
+import type { WriteResult } from "../write.ts";
 import type { Connection, Session } from "./connection.ts";
 
 /** One flush under way, inside its transaction. */

@@ -18,7 +18,7 @@
  */
 import { applyInOrder } from "../order.ts";
 import { refusalOf } from "../refusals.ts";
-import type { Write, WriteResult } from "../store.ts";
+import type { Write, WriteResult } from "../write.ts";
 import { type Batch, newBatch } from "./batch.ts";
 import type { Session } from "./connection.ts";
 import { isRowFault, toStoreError, unknownOutcome } from "./faults.ts";

@@ -5,7 +5,7 @@ import type { InboxItem, InboxKind } from "../../model/inbox.ts";
 import { isTerminal, type RunState } from "../../model/run.ts";
 import type { Delivery } from "../delivery.ts";
 import { type ItemRow, toItem } from "../rows.ts";
-import type { Write, WriteResult } from "../store.ts";
+import type { Write, WriteResult } from "../write.ts";
 import type { Batch } from "./batch.ts";
 import { connected, type Session } from "./connection.ts";
 

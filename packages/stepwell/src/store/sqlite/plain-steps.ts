@@ -10,7 +10,7 @@
  * A group of which one row was held back is tried again row by row: those that were saved
  * answer so (see batch.ts), and the others say why they were not.
  */
-import type { Write, WriteResult } from "../store.ts";
+import type { Write, WriteResult } from "../write.ts";
 import { type Batch, isAlive } from "./batch.ts";
 
 type CheckpointWrite = Extract<Write, { kind: "checkpoint" }>;

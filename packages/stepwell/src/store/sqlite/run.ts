@@ -12,7 +12,8 @@ import {
   toCheckpoint,
   toItem,
 } from "../rows.ts";
-import type { Memory, RunRef } from "../store.ts";
+import type { Memory } from "../store.ts";
+import type { RunRef } from "../write.ts";
 import { type Connection, connected, type Session } from "./connection.ts";
 import { readSnapshot } from "./transaction.ts";
 import { runOf } from "./version.ts";

@@ -6,7 +6,7 @@ import { type Ending, toEnding } from "../../model/transition.ts";
 import { isGuarded, wasApplied } from "../after.ts";
 import { endingDelivery, endingOperation } from "../delivery.ts";
 import { transitionNote } from "../notes.ts";
-import type { Write, WriteResult } from "../store.ts";
+import type { Write, WriteResult } from "../write.ts";
 import { type Batch, findLastHeld, isAlive, STALE } from "./batch.ts";
 import { deliver, findDelivered } from "./inbox.ts";
 

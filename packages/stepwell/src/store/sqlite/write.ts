@@ -5,7 +5,7 @@
  * Each tries its statement first. Only when that changed nothing does it ask why,
  * see batch.ts.
  */
-import type { Write, WriteResult } from "../store.ts";
+import type { Write, WriteResult } from "../write.ts";
 import { answerAgain, type Batch, findLastHeld, isAlive, STALE } from "./batch.ts";
 import { getVersion, runOf } from "./version.ts";
 

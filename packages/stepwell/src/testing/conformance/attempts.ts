@@ -1,7 +1,7 @@
 /** Attempts that run for long: seen while they run, heard by heartbeats, and told gaplessly however they end. */
 import type { NewAttempt } from "../../model/step.ts";
 import type { Owner } from "../../model/run.ts";
-import type { Write } from "../../store/store.ts";
+import type { Write } from "../../store/write.ts";
 import {
   attemptOf,
   type Chapter,

@@ -1,5 +1,5 @@
 /** Claims: due runs go to one worker, oldest first, under ever newer fences. */
-import type { Write } from "../../store/store.ts";
+import type { Write } from "../../store/write.ts";
 import {
   attemptOf,
   aWorker,

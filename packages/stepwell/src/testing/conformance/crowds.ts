@@ -3,7 +3,7 @@
  * them. What holds for one write must hold for each of a crowd.
  */
 import type { Owner } from "../../model/run.ts";
-import type { WriteResult } from "../../store/store.ts";
+import type { WriteResult } from "../../store/write.ts";
 import { aWorker, type Chapter, checkpointOf, insertHeld, NOW, readRun, type Scene, transitionOf } from "./scene.ts";
 
 /** More than any group, and no multiple of one. */

@@ -1,6 +1,7 @@
 /** Finding: search attributes, moments, and pages with cursors. */
 import type { Owner } from "../../model/run.ts";
-import type { RunFilter, Write } from "../../store/store.ts";
+import type { RunFilter } from "../../store/store.ts";
+import type { Write } from "../../store/write.ts";
 import {
   type Chapter,
   flushOne,

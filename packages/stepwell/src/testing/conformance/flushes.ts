@@ -1,6 +1,6 @@
 /** Flushes: one transaction, one answer per write; guarded, repeatable, and a bad row harms nobody. */
 import type { Owner } from "../../model/run.ts";
-import type { Write } from "../../store/store.ts";
+import type { Write } from "../../store/write.ts";
 import {
   aRun,
   attemptOf,

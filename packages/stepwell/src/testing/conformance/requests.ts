@@ -1,7 +1,7 @@
 /** Requests: what operators ask of a run that nobody holds is done by the store; whoever holds one learns of it. */
 import type { InboxKind } from "../../model/inbox.ts";
 import type { Run } from "../../model/run.ts";
-import type { WriteResult } from "../../store/store.ts";
+import type { WriteResult } from "../../store/write.ts";
 import {
   aWorker,
   type Chapter,

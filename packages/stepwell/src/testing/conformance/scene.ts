@@ -8,7 +8,8 @@ import type { NewInboxItem } from "../../model/inbox.ts";
 import type { NewRun, Owner, Parent, Run } from "../../model/run.ts";
 import type { Checkpoint, NewAttempt } from "../../model/step.ts";
 import type { Transition } from "../../model/transition.ts";
-import type { Offer, RunRef, Store, WorkerProcess, Write, WriteResult } from "../../store/store.ts";
+import type { Offer, Store, WorkerProcess } from "../../store/store.ts";
+import type { RunRef, Write, WriteResult } from "../../store/write.ts";
 
 /** What the suite needs of a test runner; vitest, jest and bun have it. */
 export type Kit = {

@@ -5,7 +5,8 @@
  */
 import { identityText } from "../../model/identity.ts";
 import { RUN_STATES } from "../../model/run.ts";
-import type { RunFilter, Write } from "../../store/store.ts";
+import type { RunFilter } from "../../store/store.ts";
+import type { Write } from "../../store/write.ts";
 import {
   type Draft,
   drawAttempt,

@@ -8,7 +8,7 @@ import { identityText } from "../../model/identity.ts";
 import type { Identity, NewRun, Owner, Wait } from "../../model/run.ts";
 import type { Checkpoint, NewAttempt, StepKind } from "../../model/step.ts";
 import type { Transition } from "../../model/transition.ts";
-import type { RunRef, Write } from "../../store/store.ts";
+import type { RunRef, Write } from "../../store/write.ts";
 import type { Named } from "./names.ts";
 import { runName } from "./operation.ts";
 import { anyRun, anyWorker, choose, IDENTITIES, late, ownerOf, type Sight, type View } from "./view.ts";

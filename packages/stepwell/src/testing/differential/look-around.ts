@@ -1,7 +1,7 @@
 /**
  * Looking around: everything that the port shows, as operations that change nothing.
  */
-import type { RunRef } from "../../store/store.ts";
+import type { RunRef } from "../../store/write.ts";
 import { type Look, runName } from "./operation.ts";
 
 /** What there may be to see, and when it is looked at. */

@@ -4,7 +4,8 @@
  */
 import { identityText } from "../../model/identity.ts";
 import type { Identity, Run } from "../../model/run.ts";
-import type { Offer, RunFilter, RunRef, Store, WorkerProcess, Write, WriteResult } from "../../store/store.ts";
+import type { Offer, RunFilter, Store, WorkerProcess } from "../../store/store.ts";
+import type { RunRef, Write, WriteResult } from "../../store/write.ts";
 import type { Named, Names } from "./names.ts";
 
 type ClaimRequest = Parameters<Store["claimRuns"]>[0];

@@ -6,7 +6,7 @@
  * looking around at its end. It must be a disagreement about the same: what is left out may
  * make two writes good that have one history number, which no engine would submit.
  */
-import type { RunRef } from "../../store/store.ts";
+import type { RunRef } from "../../store/write.ts";
 import { subjectOf } from "./difference.ts";
 import { type Known, lookAround } from "./look-around.ts";
 import { type Operation, runName } from "./operation.ts";

@@ -5,7 +5,8 @@
  */
 import type { Dice } from "../../model/dice.ts";
 import type { Identity, Owner, Run } from "../../model/run.ts";
-import type { Memory, RunRef, WorkerRow, Write } from "../../store/store.ts";
+import type { Memory, WorkerRow } from "../../store/store.ts";
+import type { RunRef, Write } from "../../store/write.ts";
 import type { Named } from "./names.ts";
 import type { Side } from "./operation.ts";
 

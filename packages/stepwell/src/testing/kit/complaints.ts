@@ -6,7 +6,8 @@ import type { ErrorCode } from "../../model/errors.ts";
 import { parseFailure } from "../../model/failure.ts";
 import { decode } from "../../model/json.ts";
 import { shorten } from "../../model/plain.ts";
-import type { Store, Write, WriteResult } from "../../store/store.ts";
+import type { Store } from "../../store/store.ts";
+import type { Write, WriteResult } from "../../store/write.ts";
 import { refusal } from "./refusal.ts";
 
 /** Mistakes that do not show in a run's outcome; docs/errors.md says what to do about each. */

@@ -2,7 +2,7 @@
  * Kill points: the moments at which a process can be killed, in words.
  */
 import type { Checkpoint } from "../../model/step.ts";
-import type { Write } from "../../store/store.ts";
+import type { Write } from "../../store/write.ts";
 import type { KillPoint } from "./scope.ts";
 
 /** Writes of one flush that are told; the rest is counted. */

@@ -6,7 +6,8 @@
 import { type Engine, openEngineOn } from "../../engine/engine.ts";
 import type { Host } from "../../engine/host.ts";
 import type { EngineOptions, LogEntry } from "../../engine/settings.ts";
-import type { Store, Write, WriteResult } from "../../store/store.ts";
+import type { Store } from "../../store/store.ts";
+import type { Write, WriteResult } from "../../store/write.ts";
 import { type Activity, openActivity } from "./activity.ts";
 import type { Clock } from "./clock.ts";
 import { asCaller, type Caller, type KillPoint, never } from "./scope.ts";

@@ -4,7 +4,7 @@
  * do not see each other.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Write } from "../../store/store.ts";
+import type { Write } from "../../store/write.ts";
 import type { Deed } from "./activity.ts";
 
 /** A moment at which a process can be killed. */

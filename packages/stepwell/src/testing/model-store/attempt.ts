@@ -8,7 +8,7 @@ import { StepwellError } from "../../model/errors.ts";
 import type { Owner } from "../../model/run.ts";
 import type { ActiveStep, NewAttempt } from "../../model/step.ts";
 import { refusalOfBeat } from "../../store/refusals.ts";
-import type { Write, WriteResult } from "../../store/store.ts";
+import type { Write, WriteResult } from "../../store/write.ts";
 import { type Batch, checkOneOf, checkTexts, findStanding, STALE, stored } from "./batch.ts";
 import { addNote } from "./step.ts";
 import { type Book, putBook, type StoredAttempt, type World } from "./world.ts";

@@ -7,7 +7,7 @@
  */
 import { StepwellError } from "../../model/errors.ts";
 import type { Owner } from "../../model/run.ts";
-import type { WriteResult } from "../../store/store.ts";
+import type { WriteResult } from "../../store/write.ts";
 import type { Book, World } from "./world.ts";
 
 /** One flush under way. */

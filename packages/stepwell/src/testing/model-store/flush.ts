@@ -4,7 +4,7 @@
  */
 import { applyInOrder } from "../../store/order.ts";
 import { refusalOf } from "../../store/refusals.ts";
-import type { Write, WriteResult } from "../../store/store.ts";
+import type { Write, WriteResult } from "../../store/write.ts";
 import { saveAttempt, saveBeat } from "./attempt.ts";
 import type { Batch } from "./batch.ts";
 import { postItem, wakeRun } from "./inbox.ts";

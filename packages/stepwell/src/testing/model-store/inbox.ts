@@ -4,7 +4,7 @@
 import type { InboxItem } from "../../model/inbox.ts";
 import { isTerminal, type Run } from "../../model/run.ts";
 import type { Delivery } from "../../store/delivery.ts";
-import type { Write, WriteResult } from "../../store/store.ts";
+import type { Write, WriteResult } from "../../store/write.ts";
 import { type Batch, checkTexts, STALE, stored } from "./batch.ts";
 import { type Book, CLAIMABLE, findBook, putBook, putRun, type World } from "./world.ts";
 

@@ -3,7 +3,8 @@
  */
 import { StepwellError } from "../../model/errors.ts";
 import { type Identity, isTerminal, type NewRun, type Run } from "../../model/run.ts";
-import type { EndedRun, Memory, Version, Write, WriteResult } from "../../store/store.ts";
+import type { EndedRun, Memory, Version } from "../../store/store.ts";
+import type { Write, WriteResult } from "../../store/write.ts";
 import { type Batch, checkTexts, findStanding, isAlive, STALE } from "./batch.ts";
 import { allRuns, findBook, lastSeqOf, putBook, type World } from "./world.ts";
 

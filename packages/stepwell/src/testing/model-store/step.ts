@@ -4,7 +4,7 @@
 import type { InboxItem } from "../../model/inbox.ts";
 import type { Attributes } from "../../model/run.ts";
 import { attributeEntries } from "../../store/attributes.ts";
-import type { Write, WriteResult } from "../../store/store.ts";
+import type { Write, WriteResult } from "../../store/write.ts";
 import { type Batch, checkOneOf, checkTexts, findStanding, STALE, stored } from "./batch.ts";
 import { type Book, putBook, putRun, type StoredItem } from "./world.ts";
 

@@ -6,7 +6,7 @@ import type { Run, RunState } from "../../model/run.ts";
 import { toEnding, type Transition } from "../../model/transition.ts";
 import { endingDelivery, endingOperation } from "../../store/delivery.ts";
 import { transitionNote } from "../../store/notes.ts";
-import type { Write, WriteResult } from "../../store/store.ts";
+import type { Write, WriteResult } from "../../store/write.ts";
 import { type Batch, findStanding, STALE, type Standing, stored } from "./batch.ts";
 import { deliver, findDelivered, revivedAt } from "./inbox.ts";
 import { addNote, consumeItem } from "./step.ts";

@@ -10,7 +10,8 @@ import type { HistoryEvent } from "../../model/history.ts";
 import type { InboxItem } from "../../model/inbox.ts";
 import { isTerminal, type Run, RUN_STATES } from "../../model/run.ts";
 import type { Attempt, Checkpoint } from "../../model/step.ts";
-import type { RunRef, Version, WorkerRow } from "../../store/store.ts";
+import type { Version, WorkerRow } from "../../store/store.ts";
+import type { RunRef } from "../../store/write.ts";
 
 /** A checkpoint, and when it was stored. */
 export type StoredStep = Checkpoint & { readonly atMs: number };

@@ -7,7 +7,8 @@
  */
 import type { HistoryEvent } from "../../model/history.ts";
 import type { Run, RunState } from "../../model/run.ts";
-import type { Claim, Memory, Released, WorkerProcess, Write, WriteResult } from "../../store/store.ts";
+import type { Claim, Memory, Released, WorkerProcess } from "../../store/store.ts";
+import type { Write, WriteResult } from "../../store/write.ts";
 
 /** Where and when: `at` is one global order over all witnesses, `trueMs` the kernel's time, which never jumps. */
 export type Stamp = { readonly at: number; readonly trueMs: number; readonly process: string };

@@ -5,7 +5,7 @@
  */
 import type { Checkpoint, NewAttempt } from "../../model/step.ts";
 import type { Transition } from "../../model/transition.ts";
-import type { Write, WriteResult } from "../../store/store.ts";
+import type { Write, WriteResult } from "../../store/write.ts";
 import type { Stamp, StoreRecord } from "./evidence.ts";
 
 /** How a taking ended; null: it lasts. */

@@ -6,7 +6,8 @@
 import { openEngineOn } from "../../engine/engine.ts";
 import { openDice } from "../../model/dice.ts";
 import type { Run } from "../../model/run.ts";
-import type { Claim, Memory, Store, Write, WriteResult } from "../../store/store.ts";
+import type { Claim, Memory, Store } from "../../store/store.ts";
+import type { Write, WriteResult } from "../../store/write.ts";
 import { undoKey } from "./case.ts";
 import type { Evidence, Replay, Story } from "./evidence.ts";
 import { runText } from "./evidence.ts";

@@ -12,7 +12,7 @@ import { composeFlush, type Draft, enterWrite, orderChanges, parametersOf } from
 import { type QueryName, statementOf, toConfig, type Values } from "../../../src/store/postgres/query.ts";
 import { toRounds } from "../../../src/store/postgres/rounds.ts";
 import type { Owner } from "../../../src/model/run.ts";
-import type { Write } from "../../../src/store/store.ts";
+import type { Write } from "../../../src/store/write.ts";
 import {
   aRun,
   attemptOf,

@@ -2,7 +2,8 @@
  * Cast: the workers and runs with which every interleaving begins, made by calls of the store.
  */
 import type { Owner, Parent } from "../../../../src/model/run.ts";
-import type { Store, Write } from "../../../../src/store/store.ts";
+import type { Store } from "../../../../src/store/store.ts";
+import type { Write } from "../../../../src/store/write.ts";
 import {
   aWorker,
   attemptOf,

@@ -3,7 +3,8 @@
  */
 import type { NewAttempt } from "../../../../src/model/step.ts";
 import type { Owner } from "../../../../src/model/run.ts";
-import type { Store, Write } from "../../../../src/store/store.ts";
+import type { Store } from "../../../../src/store/store.ts";
+import type { Write } from "../../../../src/store/write.ts";
 import {
   aRun,
   aWorker,
