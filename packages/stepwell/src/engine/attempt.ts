@@ -3,6 +3,7 @@
  */
 import { encode } from "../model/json.ts";
 import { type Failure, toError, toFailure } from "../model/failure.ts";
+import { keyOutside } from "../model/reopening.ts";
 import { endBeats, lastBeat } from "./beat.ts";
 import type { CallConfig, StepError } from "./chain.ts";
 import type { Deps } from "./deps.ts";
@@ -151,8 +152,8 @@ const STEP_CONTEXT = {
     return `${namespace}/${name}`;
   },
   get idempotencyKey(): string {
-    const { workflow, runId, step } = this as unknown as StepContext;
-    return `${workflow}:${runId}:${step}`;
+    const { workflow, runId, step, [RUNNING]: running } = this as unknown as Inner;
+    return `${workflow}:${runId}:${keyOutside(running.exec.undone, step)}`;
   },
   get signal(): AbortSignal {
     const step = (this as unknown as Inner)[RUNNING];

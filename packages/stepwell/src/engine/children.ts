@@ -7,6 +7,7 @@ import { decode, encode } from "../model/json.ts";
 import { StepwellError } from "../model/errors.ts";
 import { type Failure, failureText, parseFailure, toFailure } from "../model/failure.ts";
 import type { InboxItem } from "../model/inbox.ts";
+import { keyOutside } from "../model/reopening.ts";
 import type { RunState } from "../model/run.ts";
 import type { Ending } from "../model/transition.ts";
 import { quieten } from "./delivery.ts";
@@ -94,7 +95,7 @@ async function findStarted(
 }
 
 function childId(exec: Execution, key: string): string {
-  return `${exec.run.namespace}/${exec.run.name}:${exec.run.id}:${key}`;
+  return `${exec.run.namespace}/${exec.run.name}:${exec.run.id}:${keyOutside(exec.undone, key)}`;
 }
 
 async function startChild(

@@ -7,14 +7,14 @@
  */
 import { StepwellError } from "../model/errors.ts";
 import { failureText, parseFailure, toFailure } from "../model/failure.ts";
+import { UNDOING } from "../model/reopening.ts";
+import type { Checkpoint } from "../model/step.ts";
 import type { Outcome } from "../model/transition.ts";
 import { newCallConfig } from "./chain.ts";
 import { openContext } from "./context.ts";
 import type { Deps } from "./deps.ts";
 import { type Compensation, type Execution, runName, takeInput } from "./execution.ts";
 import { beginCall, performStep } from "./steps.ts";
-
-const PREFIX = "@compensate/";
 
 /**
  * How long a replayed body that awaits something raw may take to reach its next call before its closures count as
@@ -66,8 +66,12 @@ function storedError(exec: Execution): unknown {
 export function uncollected(exec: Execution): readonly string[] {
   if (exec.recorded.size === 0) return [];
   return [...exec.recorded.values()]
-    .filter(({ key, compensable }) => compensable && exec.recorded.get(PREFIX + key)?.outcome !== "completed")
+    .filter(({ key, compensable }) => compensable && !isUndone(exec.recorded.get(UNDOING + key)))
     .map(({ key }) => key);
+}
+
+function isUndone(checkpoint: Checkpoint | undefined): boolean {
+  return checkpoint?.outcome === "completed" || checkpoint?.outcome === "resolved";
 }
 
 /** One that cannot be undone is no reason to leave the others standing: all are tried before the failure is told. */
@@ -87,7 +91,7 @@ async function undoAll(deps: Deps, exec: Execution): Promise<Outcome> {
 }
 
 function undo(deps: Deps, exec: Execution, compensation: Compensation): Promise<unknown> {
-  const key = PREFIX + compensation.key;
+  const key = UNDOING + compensation.key;
   const config = newCallConfig(`compensation of "${compensation.key}"`, compensation.retry, null);
   const perform = performStep(async (step) => void (await compensation.undo(step)));
   return new Promise((resolve, reject) => {
@@ -129,5 +133,5 @@ function exhausted(exec: Execution, failed: readonly { readonly key: string; rea
   const steps = failed.map(({ key }) => key);
   const what = `undoing ${steps.map((key) => `"${key}"`).join(", ")} of ${runName(exec)} failed for good.`;
   const failure = toFailure(new StepwellError("COMPENSATION_FAILED", what, { cause: failed[0]?.error }));
-  return failureText({ ...failure, details: { steps, original: storedError(exec) } });
+  return failureText({ ...failure, details: { steps, ending: exec.run.ending, original: storedError(exec) } });
 }

@@ -12,12 +12,14 @@ import { abortSteps, type Execution, runName, storeNowMs } from "./execution.ts"
 
 /** @returns whether the run's time is up; if it is, its body hears nothing more */
 export function expireIfDue(deps: Deps, exec: Execution): boolean {
-  const { deadlineAtMs, createdAtMs, ending } = exec.run;
+  const { deadlineAtMs, createdAtMs, ending, generation } = exec.run;
   if (deadlineAtMs === null || ending !== null || exec.closed || exec.cancel !== null) return false;
   if (storeNowMs(deps.host, exec) < deadlineAtMs) return false;
-  const timeoutMs = deadlineAtMs - createdAtMs;
-  const what = `${runName(exec)} took longer than ${formatDuration(timeoutMs)}.`;
-  const error = new StepwellError("RUN_TIMEOUT", what, { details: { timeoutMs } });
+  // One that was reopened has its time from then on.
+  const timeoutMs = generation === 1 ? deadlineAtMs - createdAtMs : null;
+  const allowed = timeoutMs === null ? "it may, since it was reopened" : formatDuration(timeoutMs);
+  const what = `${runName(exec)} took longer than ${allowed}.`;
+  const error = new StepwellError("RUN_TIMEOUT", what, { details: timeoutMs === null ? {} : { timeoutMs } });
   exec.closed = true;
   exec.stop({ kind: "expired", error: failureText(toFailure(error)) });
   exec.waits.clear();

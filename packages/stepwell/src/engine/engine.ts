@@ -15,6 +15,7 @@ import {
   type DecodedEvent,
   openHandle,
   type RequestOptions,
+  type RetryRunOptions,
   type RunHandle,
   type SignalOptions,
 } from "./handle.ts";
@@ -79,6 +80,14 @@ export type Engine = {
   readonly pause: (workflow: Workflow<never, unknown> | string, id: string, options?: RequestOptions) => Promise<void>;
   /** Short for `(await get(workflow, id)).resume(…)`. */
   readonly resume: (workflow: Workflow<never, unknown> | string, id: string, options?: RequestOptions) => Promise<void>;
+  /** Short for `(await get(workflow, id)).retry(…)`. */
+  readonly retry: (workflow: Workflow<never, unknown> | string, id: string, options?: RetryRunOptions) => Promise<void>;
+  /** Short for `(await get(workflow, id)).resolve(…)`. */
+  readonly resolve: (
+    workflow: Workflow<never, unknown> | string,
+    id: string,
+    ...resolution: Parameters<RunHandle["resolve"]>
+  ) => Promise<void>;
   /** The workers of this store: who they are, what they can execute, how busy they are, when they were last seen. */
   readonly workers: () => Promise<readonly WorkerInfo[]>;
   /** Begin to execute runs, if the engine was opened with `work: false`. */
@@ -160,6 +169,8 @@ function engineCalls(deps: Deps, seat: Seat): Engine {
     cancel: (workflow, id, options) => handleOf(workflow, id).cancel(options),
     pause: (workflow, id, options) => handleOf(workflow, id).pause(options),
     resume: (workflow, id, options) => handleOf(workflow, id).resume(options),
+    retry: (workflow, id, options) => handleOf(workflow, id).retry(options),
+    resolve: (workflow, id, ...resolution) => handleOf(workflow, id).resolve(...resolution),
     workers: () => listFleet(deps),
     work: (options) => startWorking(deps, seat, options ?? {}, close),
     drain: async (options = {}) => {

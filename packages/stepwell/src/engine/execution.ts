@@ -11,6 +11,7 @@
  */
 import { decode } from "../model/json.ts";
 import type { InboxItem } from "../model/inbox.ts";
+import { toUndone, type Undone } from "../model/reopening.ts";
 import type { Attributes, Owner, Run, Wait } from "../model/run.ts";
 import type { Attempt, Checkpoint, StepKind } from "../model/step.ts";
 import type { Outcome } from "../model/transition.ts";
@@ -103,6 +104,8 @@ export type Execution = {
   readonly attempts: Map<string, Attempt>;
   /** Last heartbeat of earlier attempts by key, encoded; null: none told of itself. */
   beats: Map<string, string> | null;
+  /** Steps that an earlier generation undid, see model/reopening.ts; null: none. */
+  readonly undone: Undone;
   /** Search attributes as this body has set them so far; null: it has set none. */
   attributes: Attributes | null;
   /** Keys that this body has asked for. */
@@ -196,6 +199,7 @@ export function newExecution(
     recorded: memory === null ? NOTHING : new Map(memory.checkpoints.map((checkpoint) => [checkpoint.key, checkpoint])),
     attempts: memory === null ? NOTHING : newestAttempts(memory),
     beats: memory === null ? null : lastBeats(memory),
+    undone: memory === null ? null : toUndone(memory.undone),
     attributes: null,
     asked: new Set(),
     waitCounts: NOTHING,

@@ -15,7 +15,9 @@ import type { RunRef } from "../store/write.ts";
 import { whyNot } from "./commit.ts";
 import type { Deps } from "./deps.ts";
 import { isRequest } from "./execution.ts";
+import { getRun, notFound } from "./find.ts";
 import { waitsOf } from "./fleet.ts";
+import { type Request, reopenRun } from "./reopen.ts";
 import type { Signal } from "./signal.ts";
 
 /** How a run ended. */
@@ -113,6 +115,23 @@ export type RunHandle<Output = unknown> = {
    * then. @throws StepwellError RUN_ENDED; RUN_NOT_PAUSED, unless it is asked under an `id`
    */
   readonly resume: (options?: RequestOptions) => Promise<void>;
+  /**
+   * Let a run that failed or was cancelled go on, in its next generation: what is recorded stays, the step that failed is
+   * performed again, and so is what was undone. The runs that it awaits go on with it. Resolves when that is durable.
+   * @throws StepwellError RUN_NOT_ENDED, RUN_NOT_FAILED; STEP_NOT_FOUND for `from`
+   */
+  readonly retry: (options?: RetryRunOptions) => Promise<void>;
+  /**
+   * As `retry`, but the step of that key has `value` as its result: somebody has done by hand what it could not.
+   * @throws StepwellError STEP_NOT_FAILED when it is none of those that failed
+   */
+  readonly resolve: (step: string, value: unknown, options?: RequestOptions) => Promise<void>;
+};
+
+/** Options of a retry. */
+export type RetryRunOptions = RequestOptions & {
+  /** Key of a recorded step, as the history shows it: this step and all that were recorded after it are performed again. */
+  readonly from?: string;
 };
 
 /** Who asks for it, and why. Both are recorded. */
@@ -155,14 +174,13 @@ export function openHandle<Output>(deps: Deps, ref: RunRef, rowId: number | null
       if (options?.id === undefined) await checkPaused(deps, ref);
       return request(deps, ref, "resume", options);
     },
+    retry: async ({ from, ...options } = {}) =>
+      reopenRun(deps, ref, toRequest(deps, options), from === undefined ? {} : { from }),
+    resolve: async (step, value, options = {}) => {
+      const { text } = encode(value, deps.settings.limits);
+      await reopenRun(deps, ref, toRequest(deps, options), { resolve: { step, value: text } });
+    },
   };
-}
-
-/** @throws StepwellError RUN_NOT_FOUND */
-export async function getRun(deps: Deps, ref: RunRef): Promise<Run> {
-  const run = await deps.store.findRun(ref);
-  if (run === null) throw notFound(ref);
-  return run;
 }
 
 /** The run as people see it. */
@@ -217,10 +235,14 @@ function request(
   kind: "cancel" | "pause" | "resume",
   options: RequestOptions = {},
 ): Promise<void> {
-  const { text: payload } = encode(options.reason ?? "");
+  const { actor, reason, operation: operationId } = toRequest(deps, options);
+  return post(deps, ref, { kind, name: "", payload: encode(reason).text, actor, operationId });
+}
+
+function toRequest(deps: Deps, options: RequestOptions): Request {
   const { actor, operationId } = sender(deps, options);
-  const id = options.id === undefined ? operationId : `request:${options.id}`;
-  return post(deps, ref, { kind, name: "", payload, actor, operationId: id });
+  const operation = options.id === undefined ? operationId : `request:${options.id}`;
+  return { actor, reason: options.reason ?? "", operation };
 }
 
 /** @throws StepwellError RUN_NOT_PAUSED for a run that goes on as it is; who is about to stand still counts as paused */
@@ -286,10 +308,6 @@ function decodeValue(event: Extract<HistoryEvent, { value: string }>): unknown {
   const failed = "outcome" in event && (event.outcome === "failed" || event.outcome === "cancelled");
   const ended = "state" in event && event.state !== "completed";
   return failed || ended ? toError(parseFailure(event.value)) : decode(event.value);
-}
-
-function notFound(ref: RunRef): StepwellError {
-  return new StepwellError("RUN_NOT_FOUND", `there is no run "${ref.id}" of ${ref.namespace}/${ref.name}.`);
 }
 
 function hasEnded(ref: RunRef, state: RunState): StepwellError {

@@ -128,6 +128,22 @@ export const ERROR_CODES = {
     cause: "The run goes on already: nobody has paused it, and it is not in quarantine.",
     cure: "Look at run.status() first; a run that waits shows what for.",
   },
+  RUN_NOT_ENDED: {
+    cause: "The run has not ended, so there is nothing to try again.",
+    cure: "Wait for its end; let one that is paused or in quarantine go on with run.resume().",
+  },
+  RUN_NOT_FAILED: {
+    cause: "The run has completed; only one that failed or was cancelled can go on from where it stopped.",
+    cure: "Start another run.",
+  },
+  STEP_NOT_FOUND: {
+    cause: "The run has no recorded step of that key.",
+    cure: "Take a key from the run's history; `details.steps` lists them. The key of an item is `name/item`.",
+  },
+  STEP_NOT_FAILED: {
+    cause: "The step did not fail, so an operator has nothing to resolve.",
+    cure: "Take a key from `details.failed`: the failed steps that a retry would perform again.",
+  },
   RUN_FAILED: {
     cause: "The run whose result was asked for has failed.",
     cure: "Read `cause` for the error that ended it, or call run.outcome() to branch instead of catching.",

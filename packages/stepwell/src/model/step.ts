@@ -8,15 +8,18 @@
 /** What kind of ctx call wrote the checkpoint; a replay that asks for another kind has diverged. */
 export type StepKind = "step" | "sleep" | "signal" | "child" | "start" | "now" | "race" | "compensation";
 
-/** How a step ended. `handled`: a failure turned into a value by onError or fallback. */
-export type StepOutcome = "completed" | "handled" | "failed" | "cancelled";
+/**
+ * How a step ended. `handled`: a failure turned into a value by onError or fallback; `resolved`: one that an operator gave
+ * a value.
+ */
+export type StepOutcome = "completed" | "handled" | "resolved" | "failed" | "cancelled";
 
 /** A step's saved, immutable outcome (P2). */
 export type Checkpoint = {
   readonly key: string;
   readonly kind: StepKind;
   readonly outcome: StepOutcome;
-  /** Encoded value (`completed`, `handled`) or stored Failure (`failed`, `cancelled`). */
+  /** Encoded value (`completed`, `handled`, `resolved`) or stored Failure (`failed`, `cancelled`). */
   readonly value: string;
   /** History sequence number; outcomes are delivered in this order, first and on replay. */
   readonly seq: number;

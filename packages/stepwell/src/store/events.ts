@@ -4,15 +4,19 @@
 import type { HistoryEvent, NoteKind } from "../model/history.ts";
 import { isTerminal, type Run } from "../model/run.ts";
 import type { StepKind } from "../model/step.ts";
+import type { Ending } from "../model/transition.ts";
 import type { AttemptRow, ItemRow, StepRow } from "./rows.ts";
 
 /** The note that keeps the beginning of an attempt which began again after a crash. */
 export const BEGAN_NOTE = "began";
 
+/** The note that keeps how a generation ended which an operator has reopened. */
+export const ENDED_NOTE = "ended";
+
 /** A row of `notes`. */
 export type NoteRow = {
   readonly seq: number;
-  readonly kind: NoteKind | typeof BEGAN_NOTE;
+  readonly kind: NoteKind | typeof BEGAN_NOTE | typeof ENDED_NOTE;
   readonly value: string;
   readonly at_ms: number;
 };
@@ -91,5 +95,6 @@ function toReceivedEvent(row: ItemRow): HistoryEvent {
 
 function toNoteEvent({ seq, at_ms: atMs, kind: note, value }: NoteRow): HistoryEvent {
   if (note === BEGAN_NOTE) return { kind: "attempt_began", seq, atMs, ...(JSON.parse(value) as Began) };
+  if (note === ENDED_NOTE) return { kind: "ended", seq, atMs, ...(JSON.parse(value) as Ending) };
   return { kind: "note", seq, atMs, note, value };
 }

@@ -14,14 +14,18 @@
  *       `resume` makes one that is paused or in quarantine due, its crashes forgotten, and a `cancel` makes it due, too.
  *   S8. Those who watch are told, soon, what others have committed. They may be told late or for nothing, and poll
  *       all the same, less often.
+ *   S9. Runs that have ended are reopened all at once or not at all, and only in the generation that was asked for: the
+ *       next one has their checkpoints and waits, except those that it is to forget.
  *
  * Rows in, rows out; no rules of its own. What a flush stores is in write.ts.
  */
-import type { HistoryEvent } from "../model/history.ts";
+import type { HistoryEvent, NoteKind } from "../model/history.ts";
 import type { InboxItem } from "../model/inbox.ts";
 import type { Identity, Run, RunState } from "../model/run.ts";
 import type { ActiveStep, Attempt, Checkpoint } from "../model/step.ts";
+import type { Reopening, UndoneStep } from "../model/reopening.ts";
 import type { Ending } from "../model/transition.ts";
+import type { Delivery } from "./delivery.ts";
 import type { RunRef, Write, WriteResult } from "./write.ts";
 
 /** Epoch milliseconds; null, as the engine passes it: the clock that the store goes by. */
@@ -38,6 +42,8 @@ export type Memory = {
   readonly attempts: readonly Attempt[];
   /** Not consumed yet, by `seq`. */
   readonly inbox: readonly InboxItem[];
+  /** What was undone in an earlier generation, in no order. */
+  readonly undone: readonly UndoneStep[];
   /** Highest history sequence number of all rows of the run; 1 (its start) when there is none. */
   readonly lastSeq: number;
   /** The run's inbox number when this was read. */
@@ -144,6 +150,22 @@ export type OldestDue = { readonly version: Version; readonly overdueMs: number 
 /** What a dead worker's runs became: how many are due again, and which are set aside. */
 export type Released = { readonly freed: number; readonly quarantined: readonly Run[] };
 
+/** A run that has ended, and what becomes of it. */
+export type ReopenedRun = {
+  readonly rowId: number;
+  /** The one that has ended; another means that somebody has reopened it before. */
+  readonly generation: number;
+  readonly reopening: Reopening;
+  /** Inbox items that the next generation must not meet, by number; consumed now. */
+  readonly usedUp: readonly number[];
+  /** What its inbox receives. */
+  readonly deliveries: readonly Delivery[];
+  /** The line of its history. */
+  readonly note: { readonly kind: NoteKind; readonly value: string };
+  /** A step that the next generation finds recorded, with the outcome `resolved`; null: none. */
+  readonly resolved: Pick<Checkpoint, "key" | "kind" | "value" | "attempt"> | null;
+};
+
 /** Two flushes at once, of which each costs something of its own. */
 export type SecondFlush = {
   /** So many writes must wait for it. */
@@ -198,6 +220,14 @@ export type Store = {
 
   /** Those of the given runs that have ended, in no order. */
   readonly listEnded: (rowIds: readonly number[]) => Promise<readonly EndedRun[]>;
+  /**
+   * S9. Each run is due now, its crashes forgotten, and has as much time as it had at first; its end becomes a line of the
+   * history, after which the items consumed, the note and the resolved step are numbered. False: one of them has not ended
+   * in that generation.
+   */
+  readonly reopenRuns: (runs: readonly ReopenedRun[], nowMs: NowMs) => Promise<boolean>;
+  /** The runs that it awaits, or awaited, by the order in which they were started. */
+  readonly listChildren: (rowId: number) => Promise<readonly Run[]>;
   readonly findRun: (ref: RunRef) => Promise<Run | null>;
   readonly listRuns: (filter: RunFilter) => Promise<RunPage>;
   /** By `seq`; inbox items not consumed yet come last. */

@@ -247,7 +247,7 @@ function consume(actor: Actor, item: { kind: "signal" | "child" | "cancel"; name
 }
 
 function memoryOf({ checkpoints, seq }: Actor): Memory {
-  return { checkpoints: structuredClone(checkpoints), attempts: [], inbox: [], lastSeq: seq, inboxSeq: 0 };
+  return { checkpoints: structuredClone(checkpoints), attempts: [], inbox: [], undone: [], lastSeq: seq, inboxSeq: 0 };
 }
 
 function keepWitness(actor: Actor, fields: object): void {

@@ -342,6 +342,7 @@ fresh AS MATERIALIZED (
   ORDER BY run_id, operation_id, place
 ), counted AS MATERIALIZED (
   SELECT run_id, count(*) AS items, bool_or(kind IN ('cancel', 'resume')) AS revives, bool_or(kind = 'resume') AS forgives,
+         bool_or(kind = 'pause') AS holds,
          (array_agg(kind ORDER BY place DESC) FILTER (WHERE kind IN ('cancel', 'pause', 'resume')))[1] AS last_request
   FROM fresh GROUP BY run_id
   ORDER BY run_id
@@ -361,7 +362,7 @@ fresh AS MATERIALIZED (
         ELSE on_hold
       END,
       crashes = CASE WHEN state = 'quarantined' AND counted.forgives THEN 0 ELSE crashes END,
-      waiting_for = CASE state WHEN 'waiting' THEN NULL ELSE waiting_for END,
+      waiting_for = CASE WHEN state = 'waiting' OR (worker_id IS NULL AND counted.holds) THEN NULL ELSE waiting_for END,
       due_at_ms = CASE
         WHEN worker_id IS NULL AND counted.last_request IS DISTINCT FROM 'pause'
           AND (state IN ('pending', 'waiting', 'compensating') OR (state IN ('paused', 'quarantined') AND counted.revives))

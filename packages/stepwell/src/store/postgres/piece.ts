@@ -8,7 +8,7 @@ import type { Row } from "./query.ts";
 
 /** Columns of a piece, as far as any reader wants them. */
 export type Piece = Row & {
-  readonly piece: "run" | "step" | "attempt" | "item" | "note";
+  readonly piece: "run" | "step" | "attempt" | "item" | "note" | "undone";
   readonly seq: number;
   readonly value: string;
 };

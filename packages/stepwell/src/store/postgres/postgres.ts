@@ -19,6 +19,7 @@ import { type Listening, openListening } from "./listen.ts";
 import { migrate, migrateDown, type Place } from "./migrate.ts";
 import { openNaming } from "./naming.ts";
 import { quote } from "./query.ts";
+import { listChildren, reopenRuns } from "./reopen.ts";
 import { checkEntry, checkRights } from "./rights.ts";
 import { findRuns, listEnded, listInbox, loadMemories } from "./run.ts";
 import { closeLanes, type Session } from "./session.ts";
@@ -135,6 +136,8 @@ function toStore(session: Session, listening: Listening, warnings: readonly stri
     listHeldRuns: (workerId) => listHeldRuns(session, workerId),
     loadMemory: gathered((rowIds) => loadMemories(session, rowIds)),
     listInbox: (rowId, afterSeq) => listInbox(session, rowId, afterSeq),
+    reopenRuns: (runs, nowMs) => reopenRuns(session, runs, toMoment(nowMs)),
+    listChildren: (rowId) => listChildren(session, rowId),
     findRun: gathered((refs) => findRuns(session, refs)),
     listEnded: (rowIds) => listEnded(session, rowIds),
     listRuns: (filter) => listRuns(session, filter),

@@ -229,6 +229,14 @@ CROSS JOIN LATERAL (
   UNION ALL
   SELECT 'item', seq, NULL, name, kind, NULL, payload, NULL, NULL, at_ms, NULL, NULL, NULL, NULL, NULL, NULL, actor
   FROM inbox WHERE inbox.run_id = wanted.run_id AND consumed_seq IS NULL
+  UNION ALL
+  SELECT 'undone', max(generation), NULL, key, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+         NULL, NULL, NULL, NULL, NULL, NULL
+  FROM steps
+  WHERE steps.run_id = wanted.run_id AND kind = 'compensation' AND outcome IN ('completed', 'resolved')
+    AND generation < (SELECT generation FROM runs WHERE runs.id = wanted.run_id)
+    AND (SELECT generation FROM runs WHERE runs.id = wanted.run_id) > 1
+  GROUP BY key
   OFFSET 0
 ) AS piece;
 

@@ -51,6 +51,9 @@ function toMemory(pieces: readonly MemoryPiece[]): Memory {
     checkpoints: toSteps(pieces).toSorted(bySeq).map(toCheckpoint),
     attempts: toAttempts(pieces).toSorted(bySeq).map(toAttempt),
     inbox: toItems(pieces).map(toItem),
+    undone: pieces
+      .filter(({ piece }) => piece === "undone")
+      .map(({ key, seq }) => ({ key: key as string, generation: seq })),
     lastSeq: run.seq,
     inboxSeq: run.inbox_seq,
   };

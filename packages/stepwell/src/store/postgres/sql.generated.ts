@@ -194,6 +194,14 @@ CROSS JOIN LATERAL (
   UNION ALL
   SELECT 'item', seq, NULL, name, kind, NULL, payload, NULL, NULL, at_ms, NULL, NULL, NULL, NULL, NULL, NULL, actor
   FROM inbox WHERE inbox.run_id = wanted.run_id AND consumed_seq IS NULL
+  UNION ALL
+  SELECT 'undone', max(generation), NULL, key, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+         NULL, NULL, NULL, NULL, NULL, NULL
+  FROM steps
+  WHERE steps.run_id = wanted.run_id AND kind = 'compensation' AND outcome IN ('completed', 'resolved')
+    AND generation < (SELECT generation FROM runs WHERE runs.id = wanted.run_id)
+    AND (SELECT generation FROM runs WHERE runs.id = wanted.run_id) > 1
+  GROUP BY key
   OFFSET 0
 ) AS piece`,
   /** (rowId, afterSeq) */
@@ -650,6 +658,7 @@ SELECT run_id FROM begun`,
   ORDER BY run_id, operation_id, place
 ), counted AS MATERIALIZED (
   SELECT run_id, count(*) AS items, bool_or(kind IN ('cancel', 'resume')) AS revives, bool_or(kind = 'resume') AS forgives,
+         bool_or(kind = 'pause') AS holds,
          (array_agg(kind ORDER BY place DESC) FILTER (WHERE kind IN ('cancel', 'pause', 'resume')))[1] AS last_request
   FROM fresh GROUP BY run_id
   ORDER BY run_id
@@ -669,7 +678,7 @@ SELECT run_id FROM begun`,
         ELSE on_hold
       END,
       crashes = CASE WHEN state = 'quarantined' AND counted.forgives THEN 0 ELSE crashes END,
-      waiting_for = CASE state WHEN 'waiting' THEN NULL ELSE waiting_for END,
+      waiting_for = CASE WHEN state = 'waiting' OR (worker_id IS NULL AND counted.holds) THEN NULL ELSE waiting_for END,
       due_at_ms = CASE
         WHEN worker_id IS NULL AND counted.last_request IS DISTINCT FROM 'pause'
           AND (state IN ('pending', 'waiting', 'compensating') OR (state IN ('paused', 'quarantined') AND counted.revives))
@@ -788,6 +797,80 @@ WHERE runs.id = :rowId::bigint AND runs.worker_id IS NOT NULL
     WHERE steps.run_id = runs.id AND steps.key = attempts.key AND steps.generation = runs.generation
   )
 ORDER BY attempts.seq`,
+  /** (rowId) */
+  listChildren: `SELECT * FROM runs WHERE parent_id = :rowId::bigint AND parent_awaits ORDER BY id`,
+  /** (nowMs, rowIds, generations, endings, errors, noteKinds, notes, usedUps, delivereds, resolveds, itemRunIds, itemSeqs, itemPlaces, forgottenRunIds, forgottenKeys, forgottenRunIds, forgottenKeys, stepRunIds, stepKeys, stepKinds, stepAttempts, stepValues, newRunIds, newPlaces, newKinds, newNames, newPayloads, newActors, newOperations) */
+  reopenRuns: `WITH moment AS MATERIALIZED (
+  SELECT coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint) AS now_ms
+), asked AS MATERIALIZED (
+  SELECT * FROM unnest(
+    :rowIds::bigint[], :generations::bigint[], :endings::text[], :errors::text[], :noteKinds::text[], :notes::text[],
+    :usedUps::bigint[], :delivereds::bigint[], :resolveds::bigint[]
+  ) AS asked (run_id, generation, new_ending, new_error, note_kind, note, used_up, delivered, resolved)
+), held AS MATERIALIZED (
+  SELECT runs.id, runs.generation, runs.history_seq, runs.inbox_seq, runs.state, runs.ended_at_ms,
+         coalesce(runs.output, runs.error, 'null') AS value
+  FROM asked JOIN runs ON runs.id = asked.run_id
+  WHERE runs.generation = asked.generation AND runs.ended_at_ms IS NOT NULL
+  ORDER BY runs.id
+  FOR UPDATE OF runs
+), going AS MATERIALIZED (
+  SELECT held.*, asked.new_ending, asked.new_error, asked.note_kind, asked.note, asked.used_up, asked.delivered, asked.resolved
+  FROM held JOIN asked ON asked.run_id = held.id
+  WHERE (SELECT count(*) FROM held) = (SELECT count(*) FROM asked)
+), kept_ends AS (
+  INSERT INTO notes (run_id, seq, kind, at_ms, value)
+  SELECT id, history_seq, 'ended', ended_at_ms, json_build_object('state', state, 'value', value)::text FROM going
+), told AS (
+  INSERT INTO notes (run_id, seq, kind, at_ms, value)
+  SELECT id, history_seq + used_up + 1, note_kind, (SELECT now_ms FROM moment), note FROM going
+), used AS (
+  UPDATE inbox SET consumed_seq = going.history_seq + item.place
+  FROM unnest(:itemRunIds::bigint[], :itemSeqs::bigint[], :itemPlaces::bigint[]) AS item (run_id, seq, place)
+  JOIN going ON going.id = item.run_id
+  WHERE inbox.run_id = item.run_id AND inbox.seq = item.seq AND inbox.consumed_seq IS NULL
+), steps_over AS (
+  UPDATE steps SET generation = steps.generation + 1
+  FROM going
+  WHERE steps.run_id = going.id AND steps.generation = going.generation
+    AND (steps.run_id, steps.key) NOT IN (SELECT * FROM unnest(:forgottenRunIds::bigint[], :forgottenKeys::text[]))
+), waits_over AS (
+  UPDATE attempts SET generation = attempts.generation + 1
+  FROM going
+  WHERE attempts.run_id = going.id AND attempts.generation = going.generation AND attempts.state = 'waiting'
+    AND (attempts.run_id, attempts.key) NOT IN (SELECT * FROM unnest(:forgottenRunIds::bigint[], :forgottenKeys::text[]))
+), resolved_steps AS (
+  INSERT INTO steps (run_id, key, generation, seq, kind, outcome, attempt, compensable, at_ms, duration_ms, value)
+  SELECT going.id, step.key, going.generation + 1, going.history_seq + going.used_up + 2, step.kind, 'resolved',
+         step.attempt, false, (SELECT now_ms FROM moment), 0, step.value
+  FROM unnest(:stepRunIds::bigint[], :stepKeys::text[], :stepKinds::text[], :stepAttempts::integer[], :stepValues::text[])
+    AS step (run_id, key, kind, attempt, value)
+  JOIN going ON going.id = step.run_id
+), delivered_items AS (
+  INSERT INTO inbox (run_id, seq, kind, name, payload, actor, operation_id, at_ms)
+  SELECT going.id, going.inbox_seq + item.place, item.kind, item.name, item.payload, item.actor, item.operation_id,
+         (SELECT now_ms FROM moment)
+  FROM unnest(
+    :newRunIds::bigint[], :newPlaces::bigint[], :newKinds::text[], :newNames::text[], :newPayloads::text[],
+    :newActors::text[], :newOperations::text[]
+  ) AS item (run_id, place, kind, name, payload, actor, operation_id)
+  JOIN going ON going.id = item.run_id
+), reopened AS (
+  UPDATE runs
+  SET generation = runs.generation + 1,
+      state = CASE WHEN going.new_ending IS NULL THEN 'pending' ELSE 'compensating' END, ending = going.new_ending,
+      error = going.new_error, output = NULL, waiting_for = NULL, crashes = 0, due_at_ms = (SELECT now_ms FROM moment),
+      ended_at_ms = NULL, inbox_seq = runs.inbox_seq + going.delivered,
+      deadline_at_ms = (SELECT now_ms FROM moment) + runs.deadline_at_ms - coalesce(
+        (SELECT at_ms FROM notes WHERE notes.run_id = runs.id AND kind IN ('retried', 'resolved') ORDER BY seq DESC LIMIT 1),
+        runs.created_at_ms
+      ),
+      history_seq = runs.history_seq + going.used_up + 1 + going.resolved
+  FROM going
+  WHERE runs.id = going.id
+  RETURNING runs.id
+)
+SELECT count(*) AS reopened FROM reopened`,
 } as const;
 
 /** Migrations, by number. */
@@ -985,5 +1068,28 @@ DELETE FROM inbox WHERE kind IN ('pause', 'resume');
 ALTER TABLE inbox DROP CONSTRAINT inbox_kind_check;
 ALTER TABLE inbox ADD CONSTRAINT inbox_kind_check CHECK (kind IN ('signal', 'child', 'cancel'));
 ALTER TABLE runs DROP COLUMN on_hold;`,
+  },
+  {
+    number: 3,
+    name: "0003-generations",
+    sql: `-- 0003 generations: runs that have ended are reopened, with what they had done.
+--
+-- The rows that are there hold the old rule, so nothing needs to be read for the new one.
+
+ALTER TABLE steps DROP CONSTRAINT steps_outcome_check;
+ALTER TABLE steps ADD CONSTRAINT steps_outcome_check
+  CHECK (outcome IN ('completed', 'handled', 'resolved', 'failed', 'cancelled')) NOT VALID;
+
+-- Children that are awaited, by parent.
+CREATE INDEX runs_children ON runs (parent_id) WHERE parent_awaits;`,
+    down: `-- Back from 0003.
+--
+-- What an operator resolved counts as handled. How earlier generations ended is forgotten: their histories have a gap.
+
+DROP INDEX runs_children;
+UPDATE steps SET outcome = 'handled' WHERE outcome = 'resolved';
+ALTER TABLE steps DROP CONSTRAINT steps_outcome_check;
+ALTER TABLE steps ADD CONSTRAINT steps_outcome_check CHECK (outcome IN ('completed', 'handled', 'failed', 'cancelled'));
+DELETE FROM notes WHERE kind = 'ended';`,
   },
 ] as const;

@@ -14,6 +14,7 @@ export const RUN_QUERIES = [
   "findHeldRun",
   "listRuns",
   "listRunsByAttribute",
+  "listChildren",
 ] as const satisfies readonly (keyof typeof QUERIES)[];
 
 /** Guards' columns come first and payloads last, so a migration that adds one builds the table anew. */

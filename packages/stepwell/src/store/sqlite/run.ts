@@ -15,6 +15,7 @@ import {
 import type { Memory } from "../store.ts";
 import type { RunRef } from "../write.ts";
 import { type Connection, connected, type Session } from "./connection.ts";
+import { listUndone } from "./reopen.ts";
 import { readSnapshot } from "./transaction.ts";
 import { runOf } from "./version.ts";
 
@@ -34,6 +35,7 @@ export function loadMemory(session: Session, rowId: number): Memory {
       checkpoints: (sql.listCheckpoints.all(rowId, run.generation) as unknown as StepRow[]).map(toCheckpoint),
       attempts: (sql.listAttempts.all(rowId, run.generation) as unknown as AttemptRow[]).map(toAttempt),
       inbox: (sql.listInbox.all(rowId, 0) as unknown as ItemRow[]).map(toItem),
+      undone: listUndone({ sql }, rowId, run.generation),
       lastSeq: lastSeqOf({ sql }, rowId),
       inboxSeq: run.inbox_seq,
     };

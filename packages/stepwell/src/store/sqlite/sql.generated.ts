@@ -375,6 +375,39 @@ WHERE runs.id = ? AND runs.worker_id IS NOT NULL
     WHERE steps.run_id = runs.id AND steps.key = attempts.key AND steps.generation = runs.generation
   )
 ORDER BY attempts.seq`,
+  /** (rowId) */
+  listChildren: `SELECT * FROM runs WHERE parent_id = ? AND parent_awaits = 1 ORDER BY id`,
+  /** (rowId, generation) */
+  listUndone: `SELECT key, max(generation) AS generation FROM steps
+WHERE run_id = ? AND generation < ? AND kind = 'compensation'
+  AND (outcome = 'completed' OR outcome = 'resolved')
+GROUP BY key`,
+  /** (rowId, generation) */
+  findEndedRun: `SELECT history_seq FROM runs WHERE id = ? AND generation = ? AND ended_at_ms IS NOT NULL`,
+  /** (rowId) */
+  keepEnd: `INSERT INTO notes (run_id, seq, kind, at_ms, value)
+SELECT id, history_seq, 'ended', ended_at_ms, json_object('state', state, 'value', coalesce(output, error, 'null'))
+FROM runs WHERE id = ?`,
+  /** (rowId, generation, forgotten) */
+  takeStepsOver: `UPDATE steps SET generation = generation + 1
+WHERE run_id = ? AND generation = ? AND key NOT IN (SELECT value FROM json_each(?))`,
+  /** (rowId, generation, forgotten) */
+  takeWaitsOver: `UPDATE attempts SET generation = generation + 1
+WHERE run_id = ? AND generation = ? AND state = 'waiting'
+  AND key NOT IN (SELECT value FROM json_each(?))`,
+  /** (rowId, key, generation, seq, kind, attempt, nowMs, value) */
+  resolveStep: `INSERT INTO steps (run_id, key, generation, seq, kind, outcome, attempt, compensable, at_ms, duration_ms, value)
+VALUES (?, ?, ?, ?, ?, 'resolved', ?, 0, ?, 0, ?)`,
+  /** (ending, ending, error, nowMs, nowMs, rowId, seq, rowId) */
+  reopenRun: `UPDATE runs
+SET generation = generation + 1, state = iif(? IS NULL, 'pending', 'compensating'), ending = ?,
+    error = ?, output = NULL, waiting_for = NULL, crashes = 0, due_at_ms = ?, ended_at_ms = NULL,
+    deadline_at_ms = ? + deadline_at_ms - coalesce(
+      (SELECT at_ms FROM notes WHERE run_id = ? AND (kind = 'retried' OR kind = 'resolved') ORDER BY seq DESC LIMIT 1),
+      created_at_ms
+    ),
+    history_seq = ?
+WHERE id = ?`,
 } as const;
 
 /** Migrations, by number. */
@@ -933,5 +966,73 @@ INSERT INTO inbox_old SELECT * FROM inbox WHERE kind <> 'pause' AND kind <> 'res
 DROP TABLE inbox;
 ALTER TABLE inbox_old RENAME TO inbox;
 CREATE UNIQUE INDEX inbox_operation ON inbox (run_id, operation_id) WHERE operation_id IS NOT NULL;`,
+  },
+  {
+    number: 5,
+    name: "0005-generations",
+    sql: `-- 0005 generations: runs that have ended are reopened, with what they had done.
+--
+-- \`steps\` is built anew, because its CHECK changes and SQLite cannot alter that. It takes as long as copying it.
+
+CREATE TABLE steps_new (
+  run_id       INTEGER NOT NULL,
+  key          TEXT    NOT NULL,
+  generation   INTEGER NOT NULL,               -- the last one that knows it; those before it do, too
+  seq          INTEGER NOT NULL,
+  kind         TEXT    NOT NULL,
+  outcome      TEXT    NOT NULL CHECK (outcome = 'completed' OR outcome = 'handled'
+                                    OR outcome = 'resolved'
+                                    OR outcome = 'failed' OR outcome = 'cancelled'),
+  attempt      INTEGER NOT NULL,
+  compensable  INTEGER NOT NULL CHECK (compensable = 0 OR compensable = 1),
+  at_ms        INTEGER NOT NULL,
+  duration_ms  INTEGER NOT NULL,
+  value        TEXT    NOT NULL,
+  UNIQUE (run_id, key, generation)
+) STRICT;
+
+INSERT INTO steps_new (
+  run_id, key, generation, seq, kind, outcome, attempt, compensable, at_ms, duration_ms, value
+)
+SELECT run_id, key, generation, seq, kind, outcome, attempt, compensable, at_ms, duration_ms, value
+FROM steps ORDER BY rowid;
+
+DROP TABLE steps;
+ALTER TABLE steps_new RENAME TO steps;
+
+-- Children that are awaited, by parent.
+CREATE INDEX runs_children ON runs (parent_id) WHERE parent_awaits = 1;`,
+    down: `-- Back from 0005.
+--
+-- What an operator resolved counts as handled. How earlier generations ended is forgotten: their histories have a gap.
+
+DROP INDEX runs_children;
+
+CREATE TABLE steps_old (
+  run_id       INTEGER NOT NULL,
+  key          TEXT    NOT NULL,
+  generation   INTEGER NOT NULL,
+  seq          INTEGER NOT NULL,
+  kind         TEXT    NOT NULL,
+  outcome      TEXT    NOT NULL CHECK (outcome = 'completed' OR outcome = 'handled'
+                                    OR outcome = 'failed' OR outcome = 'cancelled'),
+  attempt      INTEGER NOT NULL,
+  compensable  INTEGER NOT NULL CHECK (compensable = 0 OR compensable = 1),
+  at_ms        INTEGER NOT NULL,
+  duration_ms  INTEGER NOT NULL,
+  value        TEXT    NOT NULL,
+  UNIQUE (run_id, key, generation)
+) STRICT;
+
+INSERT INTO steps_old (
+  run_id, key, generation, seq, kind, outcome, attempt, compensable, at_ms, duration_ms, value
+)
+SELECT run_id, key, generation, seq, kind, iif(outcome = 'resolved', 'handled', outcome), attempt, compensable, at_ms, duration_ms, value
+FROM steps ORDER BY rowid;
+
+DROP TABLE steps;
+ALTER TABLE steps_old RENAME TO steps;
+
+DELETE FROM notes WHERE kind = 'ended';`,
   },
 ] as const;

@@ -21,6 +21,7 @@ import { listHistory } from "./history.ts";
 import { listInbox } from "./inbox.ts";
 import { listRuns } from "./list.ts";
 import { migrateDown } from "./migrate.ts";
+import { listChildren, reopenRuns } from "./reopen.ts";
 import { findRun, loadMemory } from "./run.ts";
 import { openTurn, type Turn } from "./turn.ts";
 import { ensureVersion, listVersions } from "./version.ts";
@@ -112,6 +113,8 @@ function toStore(session: Session, turn: Turn, pace: Pace | null): Store {
     listHeldRuns: (workerId) => read(() => listHeldRuns(session, workerId)),
     loadMemory: (rowId) => read(() => loadMemory(session, rowId)),
     listInbox: (rowId, afterSeq) => read(() => listInbox(session, rowId, afterSeq)),
+    reopenRuns: (runs, nowMs) => write(() => reopenRuns(session, runs, now(nowMs))),
+    listChildren: (rowId) => read(() => listChildren(session, rowId)),
     findRun: (ref) => read(() => findRun(session, ref)),
     listEnded: (rowIds) => read(() => listEnded(session, rowIds)),
     listRuns: (filter) => read(() => listRuns(session, filter)),

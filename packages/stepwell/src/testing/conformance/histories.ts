@@ -16,7 +16,7 @@ import {
 export const histories: Chapter = ({ expect }, play) => {
   play("a run that did nothing remembers its start alone", async ({ store, ...scene }) => {
     const rowId = await insertPending({ store, ...scene });
-    const nothing = { checkpoints: [], attempts: [], inbox: [], lastSeq: 1, inboxSeq: 0 };
+    const nothing = { checkpoints: [], attempts: [], inbox: [], undone: [], lastSeq: 1, inboxSeq: 0 };
     expect(await store.loadMemory(rowId)).toEqual(nothing);
     expect(await store.listHistory(rowId)).toEqual([
       { kind: "started", seq: 1, atMs: NOW, actor: "kim", input: '"in"' },

@@ -3,7 +3,7 @@
  *
  *     testStore("my store", openEmptyStore, { describe, it, expect });
  *
- * Test names begin with the promise they hold: S1 to S8 of store/store.ts, P1 to P12
+ * Test names begin with the promise they hold: S1 to S9 of store/store.ts, P1 to P12
  * of the engine.
  */
 import type { Store } from "../../store/store.ts";
@@ -17,6 +17,7 @@ import { inboxes } from "./inboxes.ts";
 import { runs } from "./runs.ts";
 import { others } from "./others.ts";
 import { type Chapter, type Kit, type Opening, playOn } from "./scene.ts";
+import { reopening } from "./reopening.ts";
 import { requests } from "./requests.ts";
 import { suspects } from "./suspects.ts";
 import { transitions } from "./transitions.ts";
@@ -32,6 +33,7 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
   workers,
   histories,
   requests,
+  reopening,
   suspects,
   attempts,
   finding,

@@ -22,6 +22,7 @@ import {
   openDraft,
   ownerIn,
 } from "./draw-write.ts";
+import { drawReopening } from "./draw-reopening.ts";
 import { WANTED } from "./look-around.ts";
 import type { Named } from "./names.ts";
 import { type Operation, runName } from "./operation.ts";
@@ -57,6 +58,7 @@ export async function drawOperations(view: View): Promise<readonly Operation[]> 
     [14, drawLooks],
     [deadHolders(view).length === 0 ? 6 : 25, drawCrash],
     [6, drawWorker],
+    [4, drawReopening],
     [3, ({ nowMs }) => [{ call: "resumePaused", versionIds: someVersions(view), nowMs }]],
     [2, () => [{ call: "ensureVersion", identity: dice.pick([IDENTITIES[0]!, ...IDENTITIES]) }]],
   ]);
@@ -201,7 +203,7 @@ function register(view: View): Operation {
 function drawLooks(view: View): readonly Operation[] {
   const { dice, nowMs, refs } = view;
   const rowId = runName(anyRun(view));
-  const byRow = dice.pick(["loadMemory", "listHistory", "listActiveSteps"] as const);
+  const byRow = dice.pick(["loadMemory", "listHistory", "listActiveSteps", "listChildren"] as const);
   return choose<readonly Operation[]>(dice, [
     [6, [{ call: byRow, rowId }]],
     [2, [{ call: "listInbox", rowId, afterSeq: dice.integer(4) }]],

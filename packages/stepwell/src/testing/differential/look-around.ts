@@ -32,6 +32,7 @@ export function lookAround({ nowMs, refs, workers }: Known): readonly Look[] {
       { call: "loadMemory" as const, rowId },
       { call: "listHistory" as const, rowId },
       { call: "listActiveSteps" as const, rowId },
+      { call: "listChildren" as const, rowId },
     ]),
     { call: "listEnded", rowIds },
     { call: "listOldestDue", nowMs },

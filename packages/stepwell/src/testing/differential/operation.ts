@@ -4,7 +4,7 @@
  */
 import { identityText } from "../../model/identity.ts";
 import type { Identity, Run } from "../../model/run.ts";
-import type { Offer, RunFilter, Store, WorkerProcess } from "../../store/store.ts";
+import type { Offer, ReopenedRun, RunFilter, Store, WorkerProcess } from "../../store/store.ts";
 import type { RunRef, Write, WriteResult } from "../../store/write.ts";
 import type { Named, Names } from "./names.ts";
 
@@ -15,6 +15,7 @@ export type Operation =
   | { readonly call: "flush"; readonly writes: readonly Named<Write>[]; readonly nowMs: number }
   | { readonly call: "ensureVersion"; readonly identity: Identity }
   | { readonly call: "claimRuns"; readonly by: Named<ClaimRequest> }
+  | { readonly call: "reopenRuns"; readonly runs: readonly Named<ReopenedRun>[]; readonly nowMs: number }
   | { readonly call: "resumePaused" | "nextDue"; readonly versionIds: readonly string[]; readonly nowMs: number }
   | WorkerOperation
   | Look;
@@ -37,7 +38,7 @@ export type Look =
   | { readonly call: "listVersions" }
   | { readonly call: "listOldestDue" | "listWorkers"; readonly nowMs: number }
   | { readonly call: "listHeldRuns"; readonly workerId: string }
-  | { readonly call: "loadMemory" | "listHistory" | "listActiveSteps"; readonly rowId: string }
+  | { readonly call: "loadMemory" | "listHistory" | "listActiveSteps" | "listChildren"; readonly rowId: string }
   | { readonly call: "listInbox"; readonly rowId: string; readonly afterSeq: number }
   | { readonly call: "listEnded"; readonly rowIds: readonly string[] }
   | { readonly call: "findRun"; readonly ref: RunRef }
@@ -77,6 +78,8 @@ async function callStore(side: Side, operation: Operation): Promise<unknown> {
     }
     case "claimRuns":
       return store.claimRuns(names.toIds<ClaimRequest>(operation.by));
+    case "reopenRuns":
+      return store.reopenRuns(names.toIds<readonly ReopenedRun[]>(operation.runs), operation.nowMs);
     case "resumePaused":
     case "nextDue": {
       const versionIds = operation.versionIds.map((name) => names.idOf("version", name));
@@ -154,6 +157,7 @@ async function look({ store, names }: Side, operation: Look): Promise<unknown> {
     case "loadMemory":
     case "listHistory":
     case "listActiveSteps":
+    case "listChildren":
       return store[operation.call](names.idOf("run", operation.rowId));
     case "listInbox":
       return store.listInbox(names.idOf("run", operation.rowId), operation.afterSeq);

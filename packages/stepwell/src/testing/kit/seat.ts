@@ -81,5 +81,13 @@ export function lastingHandle<Output>(seat: Seat, workflow: string, id: string):
         return asked;
       });
     },
+    retry: (options = {}) => {
+      const once = named(options);
+      return again((run) => run.retry(once));
+    },
+    resolve: (step, value, options = {}) => {
+      const once = named(options);
+      return again((run) => run.resolve(step, value, once));
+    },
   };
 }

@@ -14,11 +14,11 @@ export function listHistory({ books }: World, rowId: number): readonly HistoryEv
   return [...told.toSorted((a, b) => a.seq - b.seq), ...events.filter((event) => event.seq === null)];
 }
 
-function listEvents({ run, steps, attempts, inbox, notes }: Book): readonly HistoryEvent[] {
+function listEvents({ run, steps, attempts, past, inbox, notes }: Book): readonly HistoryEvent[] {
   return [
     ...runEvents(run),
-    ...steps.map(stepEvent),
-    ...attempts.flatMap(attemptEvents),
+    ...[...past.steps, ...steps].map(stepEvent),
+    ...[...past.attempts, ...attempts].flatMap(attemptEvents),
     ...inbox.map(received),
     ...notes,
   ];
@@ -31,8 +31,8 @@ function runEvents(run: Run): readonly HistoryEvent[] {
   return [started, { kind: "ended", seq: historySeq, atMs: endedAtMs, state, value: output ?? error ?? "null" }];
 }
 
-function stepEvent({ kind: step, compensable: _, ...checkpoint }: StoredStep): HistoryEvent {
-  return { ...checkpoint, kind: "step", step };
+function stepEvent({ kind: step, key, outcome, value, seq, attempt, durationMs, atMs }: StoredStep): HistoryEvent {
+  return { kind: "step", step, key, outcome, value, seq, attempt, durationMs, atMs };
 }
 
 /** What runs has begun and no more; what failed tells both, if its beginning was told. */

@@ -13,6 +13,7 @@ import { flush } from "./flush.ts";
 import { listHistory } from "./history.ts";
 import { listInbox } from "./inbox.ts";
 import { listRuns } from "./list.ts";
+import { listChildren, reopenRuns } from "./reopen.ts";
 import { ensureVersion, listEnded, loadMemory } from "./run.ts";
 import {
   buryWorker,
@@ -60,6 +61,8 @@ export function openModelStore({ clock }: ModelStoreOptions = {}): Store {
     loadMemory: (rowId) => call(() => loadMemory(world, rowId)),
     listInbox: (rowId, afterSeq) => call(() => listInbox(world, rowId, afterSeq)),
     listEnded: (rowIds) => call(() => listEnded(world, rowIds)),
+    reopenRuns: (runs, nowMs) => call(() => reopenRuns(world, runs, now(nowMs))),
+    listChildren: (rowId) => call(() => listChildren(world, rowId)),
     findRun: (ref) => call(() => findBook(world, ref)?.run ?? null),
     listRuns: (filter) => call(() => listRuns(world, filter)),
     listHistory: (rowId) => call(() => listHistory(world, rowId)),

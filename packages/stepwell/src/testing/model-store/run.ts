@@ -6,7 +6,8 @@ import { type Identity, isTerminal, type NewRun, type Run } from "../../model/ru
 import type { EndedRun, Memory, Version } from "../../store/store.ts";
 import type { Write, WriteResult } from "../../store/write.ts";
 import { type Batch, checkTexts, findStanding, isAlive, STALE } from "./batch.ts";
-import { allRuns, findBook, lastSeqOf, putBook, type World } from "./world.ts";
+import { undoneOf } from "./reopen.ts";
+import { allRuns, findBook, lastSeqOf, type Past, putBook, type World } from "./world.ts";
 
 /** Find or add a version. */
 export function ensureVersion({ versions }: World, { namespace, name, version }: Identity): Version {
@@ -32,9 +33,11 @@ export function insertRun(batch: Batch, write: Extract<Write, { kind: "insert_ru
   const holder = claimFor !== null && isAlive(world, claimFor) ? claimFor : null;
   const rowId = world.books.size + 1;
   const inserted = newRun(run, version, { rowId, holder, nowMs });
-  putBook(world, { run: inserted, steps: [], attempts: [], inbox: [], notes: [] });
+  putBook(world, { run: inserted, steps: [], attempts: [], past: NO_PAST, inbox: [], notes: [] });
   return { kind: "inserted", atMs: nowMs, rowId, claimed: holder !== null };
 }
+
+const NO_PAST: Past = { steps: [], attempts: [] };
 
 type Birth = { readonly rowId: number; readonly holder: number | null; readonly nowMs: number };
 
@@ -75,6 +78,7 @@ export function loadMemory({ books }: World, rowId: number): Memory {
     inbox: book.inbox
       .filter((item) => item.consumedSeq === null)
       .map(({ operationId: _, consumedSeq: _seq, ...item }) => item),
+    undone: undoneOf(book),
     lastSeq: lastSeqOf(book),
     inboxSeq: book.run.inboxSeq,
   };

@@ -10,7 +10,7 @@ import { type Book, putBook, putRun, type StoredItem } from "./world.ts";
 
 type Of<Kind extends Write["kind"]> = Extract<Write, { kind: Kind }>;
 
-const OUTCOMES = ["completed", "handled", "failed", "cancelled"];
+const OUTCOMES = ["completed", "handled", "resolved", "failed", "cancelled"];
 
 /** A key's first checkpoint stays (P2); it uses up its item, and may prove that the run makes progress. */
 export function saveCheckpoint(batch: Batch, write: Of<"checkpoint">): WriteResult {

@@ -2,8 +2,7 @@
  * World: all that a model store holds, as plain values.
  *
  * What is kept of one run is its book. Books are never changed: a write puts a newer one
- * in the place of the old, so an answer that was given stays as it was. Generations are
- * left out; nothing opens a second one yet.
+ * in the place of the old, so an answer that was given stays as it was.
  */
 import { StepwellError } from "../../model/errors.ts";
 import type { HistoryEvent } from "../../model/history.ts";
@@ -23,13 +22,20 @@ export type StoredAttempt = Attempt & { readonly atMs: number; readonly beganFen
 export type StoredItem = InboxItem & { readonly operationId: string; readonly consumedSeq: number | null };
 
 /** An event that nothing else tells; a run has one of each number at most. */
-export type StoredNote = Extract<HistoryEvent, { kind: "note" | "attempt_began" }> & { readonly seq: number };
+export type StoredNote = Extract<HistoryEvent, { kind: "note" | "attempt_began" | "ended" }> & { readonly seq: number };
 
-/** All about one run. */
+/** What a generation left behind. */
+export type Past = {
+  readonly steps: readonly (StoredStep & { readonly generation: number })[];
+  readonly attempts: readonly StoredAttempt[];
+};
+
+/** All about one run; `steps` and `attempts` are those of its present generation. */
 export type Book = {
   readonly run: Run;
   readonly steps: readonly StoredStep[];
   readonly attempts: readonly StoredAttempt[];
+  readonly past: Past;
   /** By `seq`. */
   readonly inbox: readonly StoredItem[];
   readonly notes: readonly StoredNote[];
@@ -67,6 +73,7 @@ export function findBook({ books }: World, { namespace, name, id }: RunRef): Boo
 
 /** Highest history number of anything in the book. The consumption of an item stands one below its checkpoint. */
 export function lastSeqOf({ run, steps, attempts, notes }: Book): number {
+  // What is past came before the end that `historySeq` was then.
   return Math.max(run.historySeq, ...[...steps, ...attempts, ...notes].map(({ seq }) => seq));
 }
 

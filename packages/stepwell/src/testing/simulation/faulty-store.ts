@@ -96,6 +96,8 @@ export function openFaultyStore(disk: Disk, caller: Process, dice: Dice, hostMs:
       ),
     listHeldRuns: (workerId) => read(() => store.listHeldRuns(workerId)),
     listInbox: (rowId, afterSeq) => read(() => store.listInbox(rowId, afterSeq)),
+    reopenRuns: (runs, nowMs) => send(line, "write", () => store.reopenRuns(runs, clock(nowMs))),
+    listChildren: (rowId) => read(() => store.listChildren(rowId)),
     findRun: (ref) => read(() => store.findRun(ref)),
     listEnded: (rowIds) => read(() => store.listEnded(rowIds)),
     listRuns: (filter) => read(() => store.listRuns(filter)),

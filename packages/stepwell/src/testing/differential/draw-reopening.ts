@@ -1,0 +1,58 @@
+/**
+ * Drawing reopenings: runs of late that have ended, mostly, and what they forget.
+ */
+import type { Dice } from "../../model/dice.ts";
+import { isTerminal } from "../../model/run.ts";
+import type { ReopenedRun } from "../../store/store.ts";
+import type { Named } from "./names.ts";
+import type { Operation } from "./operation.ts";
+import { choose, seeSome, type Sight, type View } from "./view.ts";
+
+/** One run or two, which may be the same. */
+export async function drawReopening(view: View): Promise<readonly Operation[]> {
+  const { dice, nowMs } = view;
+  const ended = view.runs.filter(({ state }) => isTerminal(state));
+  const runs: Named<ReopenedRun>[] = [];
+  const count = dice.chance(0.2) ? 2 : 1;
+  while (runs.length < count) {
+    const sight = await seeSome(view, ended);
+    if (sight === null || runs.some(({ rowId }) => rowId === sight.run.rowId)) break;
+    runs.push(drawOne(dice, sight));
+  }
+  return runs.length === 0 ? [{ call: "listVersions" }] : [{ call: "reopenRuns", runs, nowMs }];
+}
+
+function drawOne(dice: Dice, { run, memory }: Sight): Named<ReopenedRun> {
+  const { checkpoints, attempts, inbox } = memory;
+  const keys = [...checkpoints, ...attempts].map(({ key }) => key);
+  const forgotten = dice.chance(0.3)
+    ? [...new Set(keys)]
+    : checkpoints.map(({ key }) => key).filter(() => dice.chance(0.4));
+  const failed = checkpoints.find(({ key }) => forgotten.includes(key));
+  const { rowId } = run;
+  const child = { kind: "child", name: "kid", payload: '{"state":"completed","value":"1"}', actor: "run:kid" } as const;
+  return {
+    rowId,
+    generation: dice.chance(0.1) ? run.generation + 1 : run.generation,
+    reopening: {
+      forgotten,
+      undoing: dice.chance(0.3)
+        ? { ending: dice.pick(["failed", "cancelled"]), error: '{"name":"E","message":"é"}' }
+        : null,
+    },
+    usedUp: inbox.filter(({ kind }) => kind !== "signal" || dice.chance(0.1)).map(({ seq }) => seq),
+    deliveries: dice.chance(0.3) ? [{ ...child, operationId: `again ${run.generation} ${run.fence}` }] : [],
+    note: {
+      kind: choose(dice, [
+        [3, "retried"],
+        [1, "resolved"],
+      ]),
+      value: '{"reason":"\\"why\\""}',
+    },
+    resolved: failed !== undefined && dice.chance(0.4) ? resolvedStep(failed) : null,
+  };
+}
+
+function resolvedStep({ key, kind, attempt }: Sight["memory"]["checkpoints"][number]): ReopenedRun["resolved"] {
+  return { key, kind, attempt, value: '"by hand"' };
+}
