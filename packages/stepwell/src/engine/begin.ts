@@ -70,7 +70,7 @@ async function startExecution(deps: Deps, slots: Slots, claim: Claim): Promise<v
   const workflow = deps.registry.findFor(run);
   if (workflow === null) return;
   const loading = { posted: false };
-  const remembers = run.fence > 1 || run.inboxSeq > 0 || run.ending !== null;
+  const remembers = run.fence > 1 || run.inboxSeq > 0 || run.ending !== null || run.historySeq > 1;
   const memory = remembers ? await load(deps, slots, run.rowId, loading) : null;
   const exec = newExecution(workflow, claim, memory, slots.hooks);
   enter(deps, slots, exec, claim.nowMs);

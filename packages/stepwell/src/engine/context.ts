@@ -158,5 +158,5 @@ function log(deps: Deps, exec: Execution, message: string, fields: Readonly<Reco
 }
 
 function dice(exec: Execution, label: string): Dice {
-  return openDice(`${exec.run.seed}/${exec.run.namespace}/${exec.run.name}/${exec.run.id}/${label}`);
+  return openDice(`${exec.run.seed}/${exec.run.namespace}/${exec.run.name}/${exec.origin ?? exec.run.id}/${label}`);
 }

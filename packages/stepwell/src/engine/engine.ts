@@ -13,6 +13,7 @@ import { listFleet, type WorkerInfo } from "./fleet.ts";
 import {
   type ActorOption,
   type DecodedEvent,
+  type ForkOptions,
   openHandle,
   type RequestOptions,
   type RetryRunOptions,
@@ -88,6 +89,11 @@ export type Engine = {
     id: string,
     ...resolution: Parameters<RunHandle["resolve"]>
   ) => Promise<void>;
+  /** Short for `(await get(workflow, id)).fork(…)`. */
+  readonly fork: {
+    <Raw, Output>(workflow: Workflow<Raw, Output>, id: string, options?: ForkOptions): Promise<RunHandle<Output>>;
+    (workflow: string, id: string, options?: ForkOptions): Promise<RunHandle>;
+  };
   /** The workers of this store: who they are, what they can execute, how busy they are, when they were last seen. */
   readonly workers: () => Promise<readonly WorkerInfo[]>;
   /** Begin to execute runs, if the engine was opened with `work: false`. */
@@ -171,6 +177,8 @@ function engineCalls(deps: Deps, seat: Seat): Engine {
     resume: (workflow, id, options) => handleOf(workflow, id).resume(options),
     retry: (workflow, id, options) => handleOf(workflow, id).retry(options),
     resolve: (workflow, id, ...resolution) => handleOf(workflow, id).resolve(...resolution),
+    fork: ((workflow: Workflow | string, id: string, options?: ForkOptions) =>
+      handleOf(workflow, id).fork(options)) as Engine["fork"],
     workers: () => listFleet(deps),
     work: (options) => startWorking(deps, seat, options ?? {}, close),
     drain: async (options = {}) => {

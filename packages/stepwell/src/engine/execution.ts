@@ -9,6 +9,7 @@
  *   E3. Outcomes reach the body one per macrotask, in the order of their numbers, on the first
  *       run and on every replay (deliveries), so that Promise.race has the same winner.
  */
+import { ancestryOf } from "../model/ancestry.ts";
 import { decode } from "../model/json.ts";
 import type { InboxItem } from "../model/inbox.ts";
 import { toUndone, type Undone } from "../model/reopening.ts";
@@ -106,6 +107,8 @@ export type Execution = {
   beats: Map<string, string> | null;
   /** Steps that an earlier generation undid, see model/reopening.ts; null: none. */
   readonly undone: Undone;
+  /** Of a fork: the run from whose id randomness derives. */
+  readonly origin: string | null;
   /** Search attributes as this body has set them so far; null: it has set none. */
   attributes: Attributes | null;
   /** Keys that this body has asked for. */
@@ -197,6 +200,7 @@ export function newExecution(
     clock: { storeMs: claim.nowMs, monotonicMs: Infinity },
     seq: memory?.lastSeq ?? run.historySeq,
     recorded: memory === null ? NOTHING : new Map(memory.checkpoints.map((checkpoint) => [checkpoint.key, checkpoint])),
+    origin: memory === null ? null : (ancestryOf(memory.checkpoints)?.origin ?? null),
     attempts: memory === null ? NOTHING : newestAttempts(memory),
     beats: memory === null ? null : lastBeats(memory),
     undone: memory === null ? null : toUndone(memory.undone),

@@ -6,6 +6,7 @@ import { decode, encode } from "../model/json.ts";
 import { RunFailed, StepwellError } from "../model/errors.ts";
 import { parseFailure, toError } from "../model/failure.ts";
 import type { NewInboxItem } from "../model/inbox.ts";
+import { checkKeys } from "../model/options.ts";
 import { type Attributes, isTerminal, type Run, type RunState, type Wait } from "../model/run.ts";
 import type { ActiveStep, StepKind } from "../model/step.ts";
 import { issuesText, validate } from "../model/schema.ts";
@@ -17,6 +18,7 @@ import type { Deps } from "./deps.ts";
 import { isRequest } from "./execution.ts";
 import { getRun, notFound } from "./find.ts";
 import { waitsOf } from "./fleet.ts";
+import { forkRun } from "./fork.ts";
 import { type Request, reopenRun } from "./reopen.ts";
 import type { Signal } from "./signal.ts";
 
@@ -126,12 +128,36 @@ export type RunHandle<Output = unknown> = {
    * @throws StepwellError STEP_NOT_FAILED when it is none of those that failed
    */
   readonly resolve: (step: string, value: unknown, options?: RequestOptions) => Promise<void>;
+  /**
+   * Start another run that begins with what this one has recorded, up to a step; this one is left as it is. The fork undoes
+   * only what it has done itself.
+   * @throws StepwellError STEP_NOT_FOUND, INPUT_INVALID, WORKFLOW_NOT_REGISTERED, RUN_ID_CONFLICT
+   */
+  readonly fork: (options?: ForkOptions) => Promise<RunHandle<Output>>;
 };
 
 /** Options of a retry. */
 export type RetryRunOptions = RequestOptions & {
   /** Key of a recorded step, as the history shows it: this step and all that were recorded after it are performed again. */
   readonly from?: string;
+};
+
+/** Options of a fork. */
+export type ForkOptions = ActorOption & {
+  readonly reason?: string;
+  /** Of the new run; asked for twice under one id, it is one run. Default: a fresh UUIDv7. */
+  readonly id?: string;
+  /**
+   * Key of the first step that is performed again, as the history shows it. May be left out for a run that failed or was
+   * cancelled: then it is what a retry would perform.
+   */
+  readonly from?: string;
+  /** Outputs by key, instead of those recorded; also of `from`, which is not performed then. */
+  readonly outputs?: Readonly<Record<string, unknown>>;
+  /** Instead of the run's own; checked against the schema. */
+  readonly input?: unknown;
+  /** Another version of the workflow. */
+  readonly version?: string;
 };
 
 /** Who asks for it, and why. Both are recorded. */
@@ -179,6 +205,12 @@ export function openHandle<Output>(deps: Deps, ref: RunRef, rowId: number | null
     resolve: async (step, value, options = {}) => {
       const { text } = encode(value, deps.settings.limits);
       await reopenRun(deps, ref, toRequest(deps, options), { resolve: { step, value: text } });
+    },
+    fork: async (options = {}) => {
+      checkKeys("options of fork", options, ["actor", "reason", "id", "from", "outputs", "input", "version"]);
+      const { actor = deps.settings.actor, reason = "", id = deps.host.freshId(), ...what } = options;
+      const forked = await forkRun(deps, ref, { ...what, actor, reason, id });
+      return openHandle<Output>(deps, { ...ref, id: forked.id }, forked.rowId);
     },
   };
 }

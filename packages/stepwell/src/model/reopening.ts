@@ -57,6 +57,24 @@ export function planReopening(
   return { forgotten: checkpoints.flatMap(({ key }) => (forgotten.has(key) ? [key] : [])), undoing };
 }
 
+/**
+ * What a fork of the run performs again: as a retry, but it never goes on undoing.
+ *
+ * @param from key of the first step that is performed again; left out: of a run that failed, as a retry would
+ * @returns keys, in the order in which they were stored
+ * @throws StepwellError STEP_NOT_FOUND
+ */
+export function planFork(
+  run: Pick<Run, "error" | "id">,
+  checkpoints: readonly Checkpoint[],
+  from: string | undefined,
+): readonly string[] {
+  const plan = planReopening(run, checkpoints);
+  const wish = from === undefined ? {} : { from };
+  return planReopening(plan.undoing === null ? run : { ...run, error: plan.undoing.error }, checkpoints, wish)
+    .forgotten;
+}
+
 /** The key of the step that an undoing undoes; of any other step its own. */
 export function undoneKey(key: string): string {
   return key.startsWith(UNDOING) ? key.slice(UNDOING.length) : key;

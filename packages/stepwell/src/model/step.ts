@@ -6,7 +6,7 @@
  */
 
 /** What kind of ctx call wrote the checkpoint; a replay that asks for another kind has diverged. */
-export type StepKind = "step" | "sleep" | "signal" | "child" | "start" | "now" | "race" | "compensation";
+export type StepKind = "step" | "sleep" | "signal" | "child" | "start" | "now" | "race" | "compensation" | "fork";
 
 /**
  * How a step ended. `handled`: a failure turned into a value by onError or fallback; `resolved`: one that an operator gave

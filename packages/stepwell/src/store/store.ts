@@ -21,7 +21,7 @@
  */
 import type { HistoryEvent, NoteKind } from "../model/history.ts";
 import type { InboxItem } from "../model/inbox.ts";
-import type { Identity, Run, RunState } from "../model/run.ts";
+import type { Identity, NewRun, Run, RunState } from "../model/run.ts";
 import type { ActiveStep, Attempt, Checkpoint } from "../model/step.ts";
 import type { Reopening, UndoneStep } from "../model/reopening.ts";
 import type { Ending } from "../model/transition.ts";
@@ -166,6 +166,9 @@ export type ReopenedRun = {
   readonly resolved: Pick<Checkpoint, "key" | "kind" | "value" | "attempt"> | null;
 };
 
+/** The answer to a run that is to begin with a past. */
+export type Forked = Extract<WriteResult, { kind: "inserted" | "exists" }>;
+
 /** Two flushes at once, of which each costs something of its own. */
 export type SecondFlush = {
   /** So many writes must wait for it. */
@@ -226,6 +229,11 @@ export type Store = {
    * in that generation.
    */
   readonly reopenRuns: (runs: readonly ReopenedRun[], nowMs: NowMs) => Promise<boolean>;
+  /**
+   * Insert a run, due now, that begins with these checkpoints, numbered from 2 on, without an owner or a parent; or find the
+   * one of its name.
+   */
+  readonly insertForked: (run: NewRun, past: readonly Checkpoint[], nowMs: NowMs) => Promise<Forked>;
   /** The runs that it awaits, or awaited, by the order in which they were started. */
   readonly listChildren: (rowId: number) => Promise<readonly Run[]>;
   readonly findRun: (ref: RunRef) => Promise<Run | null>;

@@ -366,7 +366,7 @@ fresh AS MATERIALIZED (
       due_at_ms = CASE
         WHEN worker_id IS NULL AND counted.last_request IS DISTINCT FROM 'pause'
           AND (state IN ('pending', 'waiting', 'compensating') OR (state IN ('paused', 'quarantined') AND counted.revives))
-        THEN least(due_at_ms, (SELECT now_ms FROM moment))
+        THEN least(CASE WHEN NOT counted.holds THEN due_at_ms END, (SELECT now_ms FROM moment))
       END
   FROM counted
   WHERE runs.id = counted.run_id AND runs.ended_at_ms IS NULL

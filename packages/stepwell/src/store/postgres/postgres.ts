@@ -11,6 +11,7 @@ import type { NowMs, Store } from "../store.ts";
 import { claimRuns, listOldestDue, nextDue, resumePaused } from "./claim.ts";
 import { connectAlone, type Link, type LoadDriver, loadDriver, openLanes, toLink } from "./connect.ts";
 import { flush } from "./flush.ts";
+import { insertForked } from "./fork.ts";
 import { gathered } from "./gather.ts";
 import { listActiveSteps, listHistory } from "./history.ts";
 import { checkServer, inspectServer, type ServerRow, warningsOf } from "./inspect.ts";
@@ -137,6 +138,7 @@ function toStore(session: Session, listening: Listening, warnings: readonly stri
     loadMemory: gathered((rowIds) => loadMemories(session, rowIds)),
     listInbox: (rowId, afterSeq) => listInbox(session, rowId, afterSeq),
     reopenRuns: (runs, nowMs) => reopenRuns(session, runs, toMoment(nowMs)),
+    insertForked: (run, past, nowMs) => insertForked(session, run, past, toMoment(nowMs)),
     listChildren: (rowId) => listChildren(session, rowId),
     findRun: gathered((refs) => findRuns(session, refs)),
     listEnded: (rowIds) => listEnded(session, rowIds),

@@ -1,4 +1,4 @@
--- Queries of operators who let ended runs go on. Written as those of queries.sql.
+-- Queries of operators who let ended runs go on, or begin another with what one has done. Written as those of queries.sql.
 
 -- name: listChildren
 SELECT * FROM runs WHERE parent_id = :rowId::bigint AND parent_awaits ORDER BY id;
@@ -76,3 +76,28 @@ WITH moment AS MATERIALIZED (
   RETURNING runs.id
 )
 SELECT count(*) AS reopened FROM reopened;
+
+-- name: insertForked
+-- No row: a run has that name.
+WITH moment AS MATERIALIZED (
+  SELECT coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint) AS now_ms
+), inserted AS (
+  INSERT INTO runs (
+    workflow_id, version_id, public_id, state, due_at_ms, input, input_hash, actor, seed, created_at_ms, deadline_at_ms,
+    history_seq
+  )
+  SELECT :workflowId::bigint, :versionId::bigint, :publicId, 'pending', now_ms, :input, :inputHash, :actor, :seed::bigint,
+         now_ms, ceil(now_ms + :timeoutMs::double precision)::bigint, :historySeq::bigint
+  FROM moment
+  ON CONFLICT DO NOTHING
+  RETURNING id
+), past AS (
+  INSERT INTO steps (run_id, key, generation, seq, kind, outcome, attempt, compensable, at_ms, duration_ms, value)
+  SELECT inserted.id, step.key, 1, step.seq, step.kind, step.outcome, step.attempt, step.compensable,
+         (SELECT now_ms FROM moment), step.duration_ms, step.value
+  FROM inserted CROSS JOIN unnest(
+    :keys::text[], :seqs::bigint[], :kinds::text[], :outcomes::text[], :attempts::integer[], :compensables::boolean[],
+    :durations::bigint[], :values::text[]
+  ) AS step (key, seq, kind, outcome, attempt, compensable, duration_ms, value)
+)
+SELECT inserted.id, (SELECT now_ms FROM moment) AS now_ms FROM inserted;

@@ -682,7 +682,7 @@ SELECT run_id FROM begun`,
       due_at_ms = CASE
         WHEN worker_id IS NULL AND counted.last_request IS DISTINCT FROM 'pause'
           AND (state IN ('pending', 'waiting', 'compensating') OR (state IN ('paused', 'quarantined') AND counted.revives))
-        THEN least(due_at_ms, (SELECT now_ms FROM moment))
+        THEN least(CASE WHEN NOT counted.holds THEN due_at_ms END, (SELECT now_ms FROM moment))
       END
   FROM counted
   WHERE runs.id = counted.run_id AND runs.ended_at_ms IS NULL
@@ -871,6 +871,29 @@ ORDER BY attempts.seq`,
   RETURNING runs.id
 )
 SELECT count(*) AS reopened FROM reopened`,
+  /** (nowMs, workflowId, versionId, publicId, input, inputHash, actor, seed, timeoutMs, historySeq, keys, seqs, kinds, outcomes, attempts, compensables, durations, values) */
+  insertForked: `WITH moment AS MATERIALIZED (
+  SELECT coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint) AS now_ms
+), inserted AS (
+  INSERT INTO runs (
+    workflow_id, version_id, public_id, state, due_at_ms, input, input_hash, actor, seed, created_at_ms, deadline_at_ms,
+    history_seq
+  )
+  SELECT :workflowId::bigint, :versionId::bigint, :publicId, 'pending', now_ms, :input, :inputHash, :actor, :seed::bigint,
+         now_ms, ceil(now_ms + :timeoutMs::double precision)::bigint, :historySeq::bigint
+  FROM moment
+  ON CONFLICT DO NOTHING
+  RETURNING id
+), past AS (
+  INSERT INTO steps (run_id, key, generation, seq, kind, outcome, attempt, compensable, at_ms, duration_ms, value)
+  SELECT inserted.id, step.key, 1, step.seq, step.kind, step.outcome, step.attempt, step.compensable,
+         (SELECT now_ms FROM moment), step.duration_ms, step.value
+  FROM inserted CROSS JOIN unnest(
+    :keys::text[], :seqs::bigint[], :kinds::text[], :outcomes::text[], :attempts::integer[], :compensables::boolean[],
+    :durations::bigint[], :values::text[]
+  ) AS step (key, seq, kind, outcome, attempt, compensable, duration_ms, value)
+)
+SELECT inserted.id, (SELECT now_ms FROM moment) AS now_ms FROM inserted`,
 } as const;
 
 /** Migrations, by number. */

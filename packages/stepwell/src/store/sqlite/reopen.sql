@@ -1,4 +1,4 @@
--- Queries of operators who let ended runs go on. Written and bound as those of queries.sql.
+-- Queries of operators who let ended runs go on, or begin another with what one has done. Written and bound as those of queries.sql.
 
 -- name: listChildren
 SELECT * FROM runs WHERE parent_id = :rowId AND parent_awaits = 1 ORDER BY id;
@@ -45,3 +45,11 @@ SET generation = generation + 1, state = iif(:ending IS NULL, 'pending', 'compen
     ),
     history_seq = :seq
 WHERE id = :rowId;
+
+-- name: insertStep
+-- Of the first generation.
+INSERT INTO steps (run_id, key, generation, seq, kind, outcome, attempt, compensable, at_ms, duration_ms, value)
+VALUES (:rowId, :key, 1, :seq, :kind, :outcome, :attempt, :compensable, :nowMs, :durationMs, :value);
+
+-- name: setHistory
+UPDATE runs SET history_seq = :seq WHERE id = :rowId;

@@ -408,6 +408,11 @@ SET generation = generation + 1, state = iif(? IS NULL, 'pending', 'compensating
     ),
     history_seq = ?
 WHERE id = ?`,
+  /** (rowId, key, seq, kind, outcome, attempt, compensable, nowMs, durationMs, value) */
+  insertStep: `INSERT INTO steps (run_id, key, generation, seq, kind, outcome, attempt, compensable, at_ms, duration_ms, value)
+VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  /** (seq, rowId) */
+  setHistory: `UPDATE runs SET history_seq = ? WHERE id = ?`,
 } as const;
 
 /** Migrations, by number. */

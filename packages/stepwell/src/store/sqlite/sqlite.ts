@@ -17,6 +17,7 @@ import { closeSession, connected, connectFile, dropConnection, type Session } fr
 import { listEnded } from "./ended.ts";
 import { isConnectionFault, toStoreError } from "./faults.ts";
 import { flush } from "./flush.ts";
+import { insertForked } from "./fork.ts";
 import { listHistory } from "./history.ts";
 import { listInbox } from "./inbox.ts";
 import { listRuns } from "./list.ts";
@@ -114,6 +115,7 @@ function toStore(session: Session, turn: Turn, pace: Pace | null): Store {
     loadMemory: (rowId) => read(() => loadMemory(session, rowId)),
     listInbox: (rowId, afterSeq) => read(() => listInbox(session, rowId, afterSeq)),
     reopenRuns: (runs, nowMs) => write(() => reopenRuns(session, runs, now(nowMs))),
+    insertForked: (run, past, nowMs) => write(() => insertForked(session, run, past, now(nowMs))),
     listChildren: (rowId) => read(() => listChildren(session, rowId)),
     findRun: (ref) => read(() => findRun(session, ref)),
     listEnded: (rowIds) => read(() => listEnded(session, rowIds)),

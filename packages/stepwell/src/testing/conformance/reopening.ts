@@ -1,7 +1,9 @@
 /** Reopening: runs that have ended go on in their next generation, all that were asked for or none. */
 import type { Owner, Run } from "../../model/run.ts";
+import type { Checkpoint } from "../../model/step.ts";
 import type { ReopenedRun } from "../../store/store.ts";
 import {
+  aRun,
   attemptOf,
   type Chapter,
   checkpointOf,
@@ -53,6 +55,14 @@ const REOPENED = {
   ...({ state: "pending", generation: 2, dueAtMs: LATER, endedAtMs: null, error: null, output: null } as const),
   ...({ ending: null, crashes: 0, waitingFor: [] } as const),
 } satisfies Partial<Run>;
+
+const BORN = { state: "pending", generation: 1, fence: 0, inboxSeq: 0, parent: null } satisfies Partial<Run>;
+
+/** A step that completed, as it is remembered. */
+function aCheckpoint(fields: Partial<Checkpoint>): Checkpoint {
+  const step = { key: "step", kind: "step", outcome: "completed", value: "1", seq: 2, attempt: 1 } as const;
+  return { ...step, compensable: false, durationMs: 3, ...fields };
+}
 
 /** The chapter on runs that go on after their end. */
 export const reopening: Chapter = ({ expect }, play) => {
@@ -180,6 +190,26 @@ export const reopening: Chapter = ({ expect }, play) => {
     const children = await scene.store.listChildren(parent.rowId);
     expect(children.map(({ id, parent: its }) => `${id} ${its?.key}`)).toEqual(["first kid", "second kid 2"]);
     expect(await scene.store.listChildren(children[0]!.rowId)).toEqual([]);
+  });
+
+  play("a run begins with a past; one of that name is found", async (scene) => {
+    const past = [
+      aCheckpoint({ key: "@fork", kind: "fork", value: '{"run":"x"}', seq: 2 }),
+      aCheckpoint({ key: "é", outcome: "resolved", seq: 3, attempt: 4, durationMs: 7 }),
+    ];
+    const run = aRun(scene, { timeoutMs: 50, seed: 9 });
+    const first = await scene.store.insertForked(run, past, NOW);
+    expect(first).toMatchObject({ kind: "inserted", claimed: false, atMs: NOW });
+    const stored = await readRun(scene);
+    expect(stored).toMatchObject({ ...BORN, historySeq: 3, dueAtMs: NOW, deadlineAtMs: NOW + 50, seed: 9 });
+    expect(await scene.store.insertForked(run, [], NOW)).toEqual({ kind: "exists", run: stored });
+    const memory = await scene.store.loadMemory(stored.rowId);
+    expect(memory).toEqual({ checkpoints: past, attempts: [], inbox: [], undone: [], lastSeq: 3, inboxSeq: 0 });
+    const owner = await claimOne(scene);
+    expect(await flushOne(scene, checkpointOf(owner, { key: "next", seq: 4 }))).toMatchObject({ kind: "stored" });
+    expect(await told(scene, owner)).toEqual([
+      ...["1 started", "2 step @fork completed", "3 step é resolved", "4 step next completed"],
+    ]);
   });
 
   play.withPeer("two who reopen one run do it once", async (scene, peer) => {

@@ -22,7 +22,7 @@ import {
   openDraft,
   ownerIn,
 } from "./draw-write.ts";
-import { drawReopening } from "./draw-reopening.ts";
+import { drawFork, drawReopening } from "./draw-reopening.ts";
 import { WANTED } from "./look-around.ts";
 import type { Named } from "./names.ts";
 import { type Operation, runName } from "./operation.ts";
@@ -59,6 +59,7 @@ export async function drawOperations(view: View): Promise<readonly Operation[]> 
     [deadHolders(view).length === 0 ? 6 : 25, drawCrash],
     [6, drawWorker],
     [4, drawReopening],
+    [2, drawFork],
     [3, ({ nowMs }) => [{ call: "resumePaused", versionIds: someVersions(view), nowMs }]],
     [2, () => [{ call: "ensureVersion", identity: dice.pick([IDENTITIES[0]!, ...IDENTITIES]) }]],
   ]);

@@ -1,9 +1,11 @@
 /**
- * Drawing reopenings: runs of late that have ended, mostly, and what they forget.
+ * Drawing what operators do after an end: runs of late are reopened, mostly such as have ended, and others begin with what
+ * one has recorded.
  */
 import type { Dice } from "../../model/dice.ts";
 import { isTerminal } from "../../model/run.ts";
 import type { ReopenedRun } from "../../store/store.ts";
+import { drawInsert, openDraft } from "./draw-write.ts";
 import type { Named } from "./names.ts";
 import type { Operation } from "./operation.ts";
 import { choose, seeSome, type Sight, type View } from "./view.ts";
@@ -20,6 +22,17 @@ export async function drawReopening(view: View): Promise<readonly Operation[]> {
     runs.push(drawOne(dice, sight));
   }
   return runs.length === 0 ? [{ call: "listVersions" }] : [{ call: "reopenRuns", runs, nowMs }];
+}
+
+/** What some run remembers, under a name that may be taken. */
+export async function drawFork(view: View): Promise<readonly Operation[]> {
+  const { dice, nowMs } = view;
+  const born = drawInsert(openDraft(view), null);
+  const sight = await seeSome(view);
+  if (born.kind !== "insert_run") return [{ call: "listVersions" }];
+  const copied = (sight?.memory.checkpoints ?? []).filter(() => dice.chance(0.7));
+  const past = copied.map((checkpoint, index) => ({ ...checkpoint, seq: index + 2, compensable: false }));
+  return [{ call: "insertForked", run: { ...born.run, parent: null }, past, nowMs }];
 }
 
 function drawOne(dice: Dice, { run, memory }: Sight): Named<ReopenedRun> {

@@ -3,7 +3,8 @@
  * any store, printed, and tried again without those before it.
  */
 import { identityText } from "../../model/identity.ts";
-import type { Identity, Run } from "../../model/run.ts";
+import type { Identity, NewRun, Run } from "../../model/run.ts";
+import type { Checkpoint } from "../../model/step.ts";
 import type { Offer, ReopenedRun, RunFilter, Store, WorkerProcess } from "../../store/store.ts";
 import type { RunRef, Write, WriteResult } from "../../store/write.ts";
 import type { Named, Names } from "./names.ts";
@@ -16,6 +17,12 @@ export type Operation =
   | { readonly call: "ensureVersion"; readonly identity: Identity }
   | { readonly call: "claimRuns"; readonly by: Named<ClaimRequest> }
   | { readonly call: "reopenRuns"; readonly runs: readonly Named<ReopenedRun>[]; readonly nowMs: number }
+  | {
+      readonly call: "insertForked";
+      readonly run: Named<NewRun>;
+      readonly past: readonly Checkpoint[];
+      readonly nowMs: number;
+    }
   | { readonly call: "resumePaused" | "nextDue"; readonly versionIds: readonly string[]; readonly nowMs: number }
   | WorkerOperation
   | Look;
@@ -80,6 +87,8 @@ async function callStore(side: Side, operation: Operation): Promise<unknown> {
       return store.claimRuns(names.toIds<ClaimRequest>(operation.by));
     case "reopenRuns":
       return store.reopenRuns(names.toIds<readonly ReopenedRun[]>(operation.runs), operation.nowMs);
+    case "insertForked":
+      return insertForked(side, operation);
     case "resumePaused":
     case "nextDue": {
       const versionIds = operation.versionIds.map((name) => names.idOf("version", name));
@@ -105,6 +114,16 @@ async function flush({ store, names }: Side, { writes, nowMs }: Operation & { ca
     names.learn("run", `${workflow}#${write.run.id}`, result.rowId);
   }
   return results.map((result) => asFarAsPromised(result, results));
+}
+
+async function insertForked(
+  { store, names }: Side,
+  { run, past, nowMs }: Operation & { call: "insertForked" },
+): Promise<unknown> {
+  const result = await store.insertForked(names.toIds<NewRun>(run), past, nowMs);
+  const [workflow] = run.versionId.split("@");
+  if (result.kind === "inserted") names.learn("run", `${workflow}#${run.id}`, result.rowId);
+  return result;
 }
 
 /** How far a run has come, by the write's place in the flush or by the flush's end, is a store's own affair. */

@@ -19,6 +19,7 @@ export function tallyAnswer(tally: OpenTally, operation: Operation, answer: unkn
     count(operation.by.suspects ? "suspects claimed" : "runs claimed", answer.length);
   }
   if (call === "reopenRuns") count(answer === true ? "reopened" : "not reopened");
+  if (call === "insertForked") count(`fork ${(answer as { readonly kind: string }).kind}`);
   if (call === "releaseRuns") {
     const { freed, quarantined } = answer as { readonly freed: number; readonly quarantined: readonly unknown[] };
     count(`${operation.how}: freed`, freed);

@@ -85,6 +85,11 @@ export function lastingHandle<Output>(seat: Seat, workflow: string, id: string):
       const once = named(options);
       return again((run) => run.retry(once));
     },
+    fork: async (options = {}) => {
+      const once = named(options);
+      await again((run) => run.fork(once));
+      return lastingHandle<Output>(seat, workflow, once.id);
+    },
     resolve: (step, value, options = {}) => {
       const once = named(options);
       return again((run) => run.resolve(step, value, once));

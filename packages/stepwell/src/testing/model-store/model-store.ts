@@ -14,7 +14,7 @@ import { listHistory } from "./history.ts";
 import { listInbox } from "./inbox.ts";
 import { listRuns } from "./list.ts";
 import { listChildren, reopenRuns } from "./reopen.ts";
-import { ensureVersion, listEnded, loadMemory } from "./run.ts";
+import { ensureVersion, insertForked, listEnded, loadMemory } from "./run.ts";
 import {
   buryWorker,
   listHeldRuns,
@@ -62,6 +62,7 @@ export function openModelStore({ clock }: ModelStoreOptions = {}): Store {
     listInbox: (rowId, afterSeq) => call(() => listInbox(world, rowId, afterSeq)),
     listEnded: (rowIds) => call(() => listEnded(world, rowIds)),
     reopenRuns: (runs, nowMs) => call(() => reopenRuns(world, runs, now(nowMs))),
+    insertForked: (run, past, nowMs) => call(() => insertForked(world, run, past, now(nowMs))),
     listChildren: (rowId) => call(() => listChildren(world, rowId)),
     findRun: (ref) => call(() => findBook(world, ref)?.run ?? null),
     listRuns: (filter) => call(() => listRuns(world, filter)),

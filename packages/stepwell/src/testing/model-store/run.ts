@@ -2,8 +2,9 @@
  * Run: one is inserted, claimed or due; what it remembers; and which have ended.
  */
 import { StepwellError } from "../../model/errors.ts";
+import type { Checkpoint } from "../../model/step.ts";
 import { type Identity, isTerminal, type NewRun, type Run } from "../../model/run.ts";
-import type { EndedRun, Memory, Version } from "../../store/store.ts";
+import type { EndedRun, Forked, Memory, Version } from "../../store/store.ts";
 import type { Write, WriteResult } from "../../store/write.ts";
 import { type Batch, checkTexts, findStanding, isAlive, STALE } from "./batch.ts";
 import { undoneOf } from "./reopen.ts";
@@ -38,6 +39,18 @@ export function insertRun(batch: Batch, write: Extract<Write, { kind: "insert_ru
 }
 
 const NO_PAST: Past = { steps: [], attempts: [] };
+
+/** Due now, with a past of its own; or the run that has its name. */
+export function insertForked(world: World, run: NewRun, past: readonly Checkpoint[], nowMs: number): Forked {
+  const write = { kind: "insert_run", run, claimFor: null, owner: null } as const;
+  const result = insertRun({ world, nowMs }, write) as Forked;
+  if (result.kind === "exists") return result;
+  const book = world.books.get(result.rowId)!;
+  const historySeq = past.at(-1)?.seq ?? 1;
+  const steps = past.map((checkpoint) => ({ ...checkpoint, atMs: nowMs }));
+  putBook(world, { ...book, run: { ...book.run, historySeq }, steps });
+  return result;
+}
 
 type Birth = { readonly rowId: number; readonly holder: number | null; readonly nowMs: number };
 

@@ -97,6 +97,7 @@ export function openFaultyStore(disk: Disk, caller: Process, dice: Dice, hostMs:
     listHeldRuns: (workerId) => read(() => store.listHeldRuns(workerId)),
     listInbox: (rowId, afterSeq) => read(() => store.listInbox(rowId, afterSeq)),
     reopenRuns: (runs, nowMs) => send(line, "write", () => store.reopenRuns(runs, clock(nowMs))),
+    insertForked: (run, past, nowMs) => send(line, "write", () => store.insertForked(run, past, clock(nowMs))),
     listChildren: (rowId) => read(() => store.listChildren(rowId)),
     findRun: (ref) => read(() => store.findRun(ref)),
     listEnded: (rowIds) => read(() => store.listEnded(rowIds)),
