@@ -6,6 +6,7 @@ import { StepwellError } from "../model/errors.ts";
 import { parseWorkflowName } from "../model/identity.ts";
 import { checkKeys } from "../model/options.ts";
 import type { Store } from "../store/store.ts";
+import { type Bulk, openBulk } from "./bulk.ts";
 import { openCommitter } from "./commit.ts";
 import type { Deps, WorkerDoor } from "./deps.ts";
 import { openElsewhere } from "./elsewhere.ts";
@@ -94,6 +95,8 @@ export type Engine = {
     <Raw, Output>(workflow: Workflow<Raw, Output>, id: string, options?: ForkOptions): Promise<RunHandle<Output>>;
     (workflow: string, id: string, options?: ForkOptions): Promise<RunHandle>;
   };
+  /** What can be asked of one run, asked of all that a filter finds; or, with `dryRun`, only shown. */
+  readonly bulk: Bulk;
   /** The workers of this store: who they are, what they can execute, how busy they are, when they were last seen. */
   readonly workers: () => Promise<readonly WorkerInfo[]>;
   /** Begin to execute runs, if the engine was opened with `work: false`. */
@@ -177,8 +180,8 @@ function engineCalls(deps: Deps, seat: Seat): Engine {
     resume: (workflow, id, options) => handleOf(workflow, id).resume(options),
     retry: (workflow, id, options) => handleOf(workflow, id).retry(options),
     resolve: (workflow, id, ...resolution) => handleOf(workflow, id).resolve(...resolution),
-    fork: ((workflow: Workflow | string, id: string, options?: ForkOptions) =>
-      handleOf(workflow, id).fork(options)) as Engine["fork"],
+    fork: (workflow: Workflow | string, id: string, options?: ForkOptions) => handleOf(workflow, id).fork(options),
+    bulk: openBulk(deps),
     workers: () => listFleet(deps),
     work: (options) => startWorking(deps, seat, options ?? {}, close),
     drain: async (options = {}) => {

@@ -53,11 +53,12 @@ const LOOKS_MAX = 128;
 const LIMIT_DEFAULT = 100;
 const LIMIT_MAX = 1_000;
 
-const KEYS = ["workflow", "namespace", "state", "createdAfter", "createdBefore", "attributes", "limit", "cursor"];
+/** Fields that choose runs. */
+export const FILTER_KEYS = ["workflow", "namespace", "state", "createdAfter", "createdBefore", "attributes"];
 
 /** @throws StepwellError OPTION_UNKNOWN, OPTION_INVALID, WORKFLOW_INVALID, ATTRIBUTE_INVALID */
 export async function listRuns(deps: Deps, filter: ListFilter): Promise<RunList> {
-  checkKeys("filter of list", filter, KEYS);
+  checkKeys("filter of list", filter, [...FILTER_KEYS, "limit", "cursor"]);
   const { limit = LIMIT_DEFAULT, cursor = null } = filter;
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > LIMIT_MAX) {
     throw invalid(`limit must be a whole number from 1 to ${LIMIT_MAX}, got ${String(limit)}`);
@@ -67,6 +68,20 @@ export async function listRuns(deps: Deps, filter: ListFilter): Promise<RunList>
   const from = cursor === null ? null : parseCursor(cursor, mark);
   const { runs, beforeRowId } = await collect(deps, wanted, { limit, from });
   return { runs: runs.map(toStatus), cursor: beforeRowId === null ? null : `${beforeRowId.toString(36)}.${mark}` };
+}
+
+/** All runs that the filter finds, newest first, page by page. */
+export async function* findRuns(
+  deps: Deps,
+  filter: Omit<ListFilter, "limit" | "cursor">,
+): AsyncGenerator<readonly Run[]> {
+  const wanted = toRunFilter(filter);
+  let from: number | null = null;
+  do {
+    const { runs, beforeRowId } = await collect(deps, wanted, { limit: LIMIT_MAX, from });
+    yield runs;
+    from = beforeRowId;
+  } while (from !== null);
 }
 
 async function collect(

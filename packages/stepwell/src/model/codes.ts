@@ -136,6 +136,18 @@ export const ERROR_CODES = {
     cause: "The run has completed; only one that failed or was cancelled can go on from where it stopped.",
     cure: "Start another run.",
   },
+  BULK_FILTER_EMPTY: {
+    cause: "A bulk operation was given a filter without fields: it would be about every run of the store.",
+    cure: "Say which runs: by workflow, namespace, state, attributes or the moment of their start.",
+  },
+  BULK_MATCHES_NOTHING: {
+    cause: "No run matches the filter in a state in which it could be asked for this.",
+    cure: "Look with engine.list() and the same filter.",
+  },
+  BULK_MATCHES_TOO_MANY: {
+    cause: "More runs match the filter than `max` allows. Nothing was changed.",
+    cure: "Narrow the filter, look at it with { dryRun: true }, or raise `max`.",
+  },
   STEP_NOT_FOUND: {
     cause: "The run has no recorded step of that key.",
     cure: "Take a key from the run's history; `details.steps` lists them. The key of an item is `name/item`.",
