@@ -78,7 +78,8 @@ async function askAll(deps: Deps, action: BulkAction, filter: BulkFilter, option
   const lane = async (): Promise<void> => {
     for (const run of waiting) {
       try {
-        await openHandle(deps, run, run.rowId)[action]({ ...request, id });
+        const { namespace, name, id: runId, rowId } = run;
+        await openHandle(deps, { namespace, name, id: runId }, rowId)[action]({ ...request, id });
       } catch (error) {
         refused.push({ ...toBulkRun(run), error: error as Error });
       }

@@ -22,8 +22,9 @@ import {
   type SignalOptions,
 } from "./handle.ts";
 import type { Host, Place } from "./host.ts";
+import { type Investigations, openInvestigations } from "./investigate.ts";
 import { type ListFilter, listRuns, type RunList } from "./list.ts";
-import { openRegistry } from "./registry.ts";
+import { nameOf, openRegistry } from "./registry.ts";
 import { type EngineOptions, toSettings, toWork, type WorkOptions } from "./settings.ts";
 import type { Signal } from "./signal.ts";
 import { insertRun, prepareRun } from "./submit.ts";
@@ -97,6 +98,8 @@ export type Engine = {
   };
   /** What can be asked of one run, asked of all that a filter finds; or, with `dryRun`, only shown. */
   readonly bulk: Bulk;
+  /** Runs that failed or are in quarantine, as cases: the reason, notes of operators, and how it was resolved. */
+  readonly investigations: Investigations;
   /** The workers of this store: who they are, what they can execute, how busy they are, when they were last seen. */
   readonly workers: () => Promise<readonly WorkerInfo[]>;
   /** Begin to execute runs, if the engine was opened with `work: false`. */
@@ -182,6 +185,7 @@ function engineCalls(deps: Deps, seat: Seat): Engine {
     resolve: (workflow, id, ...resolution) => handleOf(workflow, id).resolve(...resolution),
     fork: (workflow: Workflow | string, id: string, options?: ForkOptions) => handleOf(workflow, id).fork(options),
     bulk: openBulk(deps),
+    investigations: openInvestigations(deps),
     workers: () => listFleet(deps),
     work: (options) => startWorking(deps, seat, options ?? {}, close),
     drain: async (options = {}) => {
@@ -258,9 +262,4 @@ function withinGrace(deps: Deps, work: Promise<void>): Promise<void> {
       resolve();
     });
   });
-}
-
-function nameOf(workflow: Workflow | string): { readonly namespace: string; readonly name: string } {
-  if (typeof workflow !== "string") return { namespace: workflow.namespace, name: workflow.name };
-  return parseWorkflowName(workflow, `workflow "${workflow}"`);
 }

@@ -58,6 +58,15 @@ export const FILTER_KEYS = ["workflow", "namespace", "state", "createdAfter", "c
 
 /** @throws StepwellError OPTION_UNKNOWN, OPTION_INVALID, WORKFLOW_INVALID, ATTRIBUTE_INVALID */
 export async function listRuns(deps: Deps, filter: ListFilter): Promise<RunList> {
+  const { runs, cursor } = await pageOfRuns(deps, filter);
+  return { runs: runs.map(toStatus), cursor };
+}
+
+/** As listRuns, of runs as they are stored. */
+export async function pageOfRuns(
+  deps: Deps,
+  filter: ListFilter,
+): Promise<{ readonly runs: readonly Run[]; readonly cursor: string | null }> {
   checkKeys("filter of list", filter, [...FILTER_KEYS, "limit", "cursor"]);
   const { limit = LIMIT_DEFAULT, cursor = null } = filter;
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > LIMIT_MAX) {
@@ -67,7 +76,7 @@ export async function listRuns(deps: Deps, filter: ListFilter): Promise<RunList>
   const mark = deps.host.hash(canonicalText(wanted)).slice(0, MARK_LENGTH);
   const from = cursor === null ? null : parseCursor(cursor, mark);
   const { runs, beforeRowId } = await collect(deps, wanted, { limit, from });
-  return { runs: runs.map(toStatus), cursor: beforeRowId === null ? null : `${beforeRowId.toString(36)}.${mark}` };
+  return { runs, cursor: beforeRowId === null ? null : `${beforeRowId.toString(36)}.${mark}` };
 }
 
 /** All runs that the filter finds, newest first, page by page. */

@@ -3,11 +3,12 @@
  * A driver's rows have no prototype and snake_case names; neither passes this file. Where
  * a database has no booleans, they are 0 and 1.
  */
+import type { Remark } from "../model/remark.ts";
 import type { InboxItem } from "../model/inbox.ts";
 import type { Identity, Run, RunState, Wait } from "../model/run.ts";
 import type { ActiveStep, Attempt, Checkpoint, StepKind, StepOutcome } from "../model/step.ts";
 import { toAttributes } from "./attributes.ts";
-import type { Version, WorkerRow } from "./store.ts";
+import type { RemarkOf, Version, WorkerRow } from "./store.ts";
 
 /** A version, with the workflow it belongs to. */
 export type VersionRow = {
@@ -123,6 +124,21 @@ export type WorkerTableRow = {
   readonly seen_at_ms: number;
   readonly workflows: string;
 };
+
+/** What listRemarks answers with. */
+export type RemarkRow = {
+  readonly run_id: number;
+  readonly kind: Remark["kind"];
+  readonly generation: number;
+  readonly actor: string;
+  readonly at_ms: number;
+  readonly text: string;
+};
+
+/** A remark, and the run that it is about. */
+export function toRemark({ run_id: rowId, kind, generation, actor, at_ms: atMs, text }: RemarkRow): RemarkOf {
+  return { rowId, kind, generation, actor, atMs, text };
+}
 
 /** A version as the port tells it. */
 export function toVersion(row: VersionRow): Version {

@@ -23,6 +23,7 @@ import type { HistoryEvent, NoteKind } from "../model/history.ts";
 import type { InboxItem } from "../model/inbox.ts";
 import type { Identity, NewRun, Run, RunState } from "../model/run.ts";
 import type { ActiveStep, Attempt, Checkpoint } from "../model/step.ts";
+import type { NewRemark, Remark } from "../model/remark.ts";
 import type { Reopening, UndoneStep } from "../model/reopening.ts";
 import type { Ending } from "../model/transition.ts";
 import type { Delivery } from "./delivery.ts";
@@ -166,6 +167,9 @@ export type ReopenedRun = {
   readonly resolved: Pick<Checkpoint, "key" | "kind" | "value" | "attempt"> | null;
 };
 
+/** A remark, and the run that it is about. */
+export type RemarkOf = Remark & { readonly rowId: number };
+
 /** The answer to a run that is to begin with a past. */
 export type Forked = Extract<WriteResult, { kind: "inserted" | "exists" }>;
 
@@ -236,6 +240,10 @@ export type Store = {
   readonly insertForked: (run: NewRun, past: readonly Checkpoint[], nowMs: NowMs) => Promise<Forked>;
   /** The runs that it awaits, or awaited, by the order in which they were started. */
   readonly listChildren: (rowId: number) => Promise<readonly Run[]>;
+  /** Write it down; once per operation. */
+  readonly addRemark: (rowId: number, remark: NewRemark, nowMs: NowMs) => Promise<void>;
+  /** About these runs, in the order in which they were made. */
+  readonly listRemarks: (rowIds: readonly number[]) => Promise<readonly RemarkOf[]>;
   readonly findRun: (ref: RunRef) => Promise<Run | null>;
   readonly listRuns: (filter: RunFilter) => Promise<RunPage>;
   /** By `seq`; inbox items not consumed yet come last. */

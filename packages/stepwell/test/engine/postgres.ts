@@ -31,6 +31,7 @@ function onClock(store: Store, testMs: () => number): Store {
     listOldestDue: (nowMs) => store.listOldestDue(at(nowMs)),
     reopenRuns: (runs, nowMs) => store.reopenRuns(runs, at(nowMs)),
     insertForked: (run, past, nowMs) => store.insertForked(run, past, at(nowMs)),
+    addRemark: (rowId, remark, nowMs) => store.addRemark(rowId, remark, at(nowMs)),
     registerWorker: (process, offer, nowMs) => store.registerWorker(process, offer, at(nowMs)),
     renewWorker: (workerId, standing, nowMs) => store.renewWorker(workerId, standing, at(nowMs)),
     listWorkers: (nowMs) => store.listWorkers(at(nowMs)),

@@ -20,6 +20,7 @@ import { type Listening, openListening } from "./listen.ts";
 import { migrate, migrateDown, type Place } from "./migrate.ts";
 import { openNaming } from "./naming.ts";
 import { quote } from "./query.ts";
+import { addRemark, listRemarks } from "./remark.ts";
 import { listChildren, reopenRuns } from "./reopen.ts";
 import { checkEntry, checkRights } from "./rights.ts";
 import { findRuns, listEnded, listInbox, loadMemories } from "./run.ts";
@@ -140,6 +141,8 @@ function toStore(session: Session, listening: Listening, warnings: readonly stri
     reopenRuns: (runs, nowMs) => reopenRuns(session, runs, toMoment(nowMs)),
     insertForked: (run, past, nowMs) => insertForked(session, run, past, toMoment(nowMs)),
     listChildren: (rowId) => listChildren(session, rowId),
+    addRemark: (rowId, remark, nowMs) => addRemark(session, rowId, remark, toMoment(nowMs)),
+    listRemarks: (rowIds) => listRemarks(session, rowIds),
     findRun: gathered((refs) => findRuns(session, refs)),
     listEnded: (rowIds) => listEnded(session, rowIds),
     listRuns: (filter) => listRuns(session, filter),

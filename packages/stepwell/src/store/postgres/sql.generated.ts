@@ -797,6 +797,15 @@ WHERE runs.id = :rowId::bigint AND runs.worker_id IS NOT NULL
     WHERE steps.run_id = runs.id AND steps.key = attempts.key AND steps.generation = runs.generation
   )
 ORDER BY attempts.seq`,
+  /** (rowId, kind, generation, actor, operationId, nowMs, text) */
+  addRemark: `INSERT INTO remarks (run_id, kind, generation, actor, operation_id, at_ms, text)
+SELECT :rowId::bigint, :kind, :generation::bigint, :actor, :operationId,
+       coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint), :text
+ON CONFLICT DO NOTHING`,
+  /** (rowIds) */
+  listRemarks: `SELECT run_id, kind, generation, actor, at_ms, text FROM remarks
+WHERE run_id = ANY (:rowIds::bigint[])
+ORDER BY id`,
   /** (rowId) */
   listChildren: `SELECT * FROM runs WHERE parent_id = :rowId::bigint AND parent_awaits ORDER BY id`,
   /** (nowMs, rowIds, generations, endings, errors, noteKinds, notes, usedUps, delivereds, resolveds, itemRunIds, itemSeqs, itemPlaces, forgottenRunIds, forgottenKeys, forgottenRunIds, forgottenKeys, stepRunIds, stepKeys, stepKinds, stepAttempts, stepValues, newRunIds, newPlaces, newKinds, newNames, newPayloads, newActors, newOperations) */
@@ -1114,5 +1123,25 @@ UPDATE steps SET outcome = 'handled' WHERE outcome = 'resolved';
 ALTER TABLE steps DROP CONSTRAINT steps_outcome_check;
 ALTER TABLE steps ADD CONSTRAINT steps_outcome_check CHECK (outcome IN ('completed', 'handled', 'failed', 'cancelled'));
 DELETE FROM notes WHERE kind = 'ended';`,
+  },
+  {
+    number: 4,
+    name: "0004-remarks",
+    sql: `-- 0004 remarks: what operators write down about runs.
+
+CREATE TABLE remarks (
+  id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  run_id        bigint NOT NULL,
+  kind          text   NOT NULL CHECK (kind IN ('note', 'dismissed')),
+  generation    bigint NOT NULL,
+  actor         text   NOT NULL,
+  operation_id  text COLLATE "C" NOT NULL,
+  at_ms         bigint NOT NULL,
+  text          text   NOT NULL,
+  UNIQUE (run_id, operation_id)
+);`,
+    down: `-- Back from 0004. Remarks are lost.
+
+DROP TABLE remarks;`,
   },
 ] as const;

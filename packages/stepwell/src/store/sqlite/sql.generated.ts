@@ -375,6 +375,14 @@ WHERE runs.id = ? AND runs.worker_id IS NOT NULL
     WHERE steps.run_id = runs.id AND steps.key = attempts.key AND steps.generation = runs.generation
   )
 ORDER BY attempts.seq`,
+  /** (rowId, kind, generation, actor, operationId, nowMs, text) */
+  addRemark: `INSERT INTO remarks (run_id, kind, generation, actor, operation_id, at_ms, text)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING`,
+  /** (rowIds) */
+  listRemarks: `SELECT run_id, kind, generation, actor, at_ms, text FROM remarks
+WHERE run_id IN (SELECT value FROM json_each(?))
+ORDER BY id`,
   /** (rowId) */
   listChildren: `SELECT * FROM runs WHERE parent_id = ? AND parent_awaits = 1 ORDER BY id`,
   /** (rowId, generation) */
@@ -1039,5 +1047,25 @@ DROP TABLE steps;
 ALTER TABLE steps_old RENAME TO steps;
 
 DELETE FROM notes WHERE kind = 'ended';`,
+  },
+  {
+    number: 6,
+    name: "0006-remarks",
+    sql: `-- 0006 remarks: what operators write down about runs.
+
+CREATE TABLE remarks (
+  id            INTEGER NOT NULL PRIMARY KEY,
+  run_id        INTEGER NOT NULL,
+  kind          TEXT    NOT NULL CHECK (kind = 'note' OR kind = 'dismissed'),
+  generation    INTEGER NOT NULL,
+  actor         TEXT    NOT NULL,
+  operation_id  TEXT    NOT NULL,
+  at_ms         INTEGER NOT NULL,
+  text          TEXT    NOT NULL,
+  UNIQUE (run_id, operation_id)
+) STRICT;`,
+    down: `-- Back from 0006. Remarks are lost.
+
+DROP TABLE remarks;`,
   },
 ] as const;

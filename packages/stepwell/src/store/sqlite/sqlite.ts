@@ -22,6 +22,7 @@ import { listHistory } from "./history.ts";
 import { listInbox } from "./inbox.ts";
 import { listRuns } from "./list.ts";
 import { migrateDown } from "./migrate.ts";
+import { addRemark, listRemarks } from "./remark.ts";
 import { listChildren, reopenRuns } from "./reopen.ts";
 import { findRun, loadMemory } from "./run.ts";
 import { openTurn, type Turn } from "./turn.ts";
@@ -117,6 +118,8 @@ function toStore(session: Session, turn: Turn, pace: Pace | null): Store {
     reopenRuns: (runs, nowMs) => write(() => reopenRuns(session, runs, now(nowMs))),
     insertForked: (run, past, nowMs) => write(() => insertForked(session, run, past, now(nowMs))),
     listChildren: (rowId) => read(() => listChildren(session, rowId)),
+    addRemark: (rowId, remark, nowMs) => write(() => addRemark(session, rowId, remark, now(nowMs))),
+    listRemarks: (rowIds) => read(() => listRemarks(session, rowIds)),
     findRun: (ref) => read(() => findRun(session, ref)),
     listEnded: (rowIds) => read(() => listEnded(session, rowIds)),
     listRuns: (filter) => read(() => listRuns(session, filter)),

@@ -212,6 +212,24 @@ export const reopening: Chapter = ({ expect }, play) => {
     ]);
   });
 
+  play("remarks are kept, in their order, once per operation", async (scene) => {
+    const [one, other] = [await insertFailed(scene, "one"), await insertFailed(scene, "other")];
+    const remark = { kind: "note", generation: 1, actor: "kim", text: "é", operationId: "a" } as const;
+    await scene.store.addRemark(one.rowId, remark, NOW);
+    await scene.store.addRemark(one.rowId, { ...remark, text: "again" }, LATER);
+    await scene.store.addRemark(other.rowId, remark, LATER);
+    await scene.store.addRemark(one.rowId, { ...remark, kind: "dismissed", text: "", operationId: "b" }, LATER);
+    const { operationId: _, ...told } = remark;
+    expect(await scene.store.listRemarks([one.rowId])).toEqual([
+      { ...told, rowId: one.rowId, atMs: NOW },
+      { ...told, rowId: one.rowId, kind: "dismissed", text: "", atMs: LATER },
+    ]);
+    expect(await scene.store.listRemarks([])).toEqual([]);
+    expect((await scene.store.listRemarks([one.rowId, other.rowId])).map(({ rowId }) => rowId)).toEqual([
+      ...[one.rowId, other.rowId, one.rowId],
+    ]);
+  });
+
   play.withPeer("two who reopen one run do it once", async (scene, peer) => {
     const owner = await insertFailed(scene);
     const both = await Promise.all([scene.store, peer].map((store) => store.reopenRuns([aReopening(owner)], LATER)));

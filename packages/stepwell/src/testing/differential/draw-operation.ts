@@ -22,7 +22,7 @@ import {
   openDraft,
   ownerIn,
 } from "./draw-write.ts";
-import { drawFork, drawReopening } from "./draw-reopening.ts";
+import { drawFork, drawRemark, drawReopening } from "./draw-reopening.ts";
 import { WANTED } from "./look-around.ts";
 import type { Named } from "./names.ts";
 import { type Operation, runName } from "./operation.ts";
@@ -60,6 +60,7 @@ export async function drawOperations(view: View): Promise<readonly Operation[]> 
     [6, drawWorker],
     [4, drawReopening],
     [2, drawFork],
+    [2, drawRemark],
     [3, ({ nowMs }) => [{ call: "resumePaused", versionIds: someVersions(view), nowMs }]],
     [2, () => [{ call: "ensureVersion", identity: dice.pick([IDENTITIES[0]!, ...IDENTITIES]) }]],
   ]);
@@ -209,6 +210,8 @@ function drawLooks(view: View): readonly Operation[] {
     [6, [{ call: byRow, rowId }]],
     [2, [{ call: "listInbox", rowId, afterSeq: dice.integer(4) }]],
     [2, [{ call: "listEnded", rowIds: [...late(refs), NOBODY].map(runName) }]],
+    [2, [{ call: "listRemarks", rowIds: late(refs).map(runName) }]],
+    [1, [{ call: "loadMemory", rowId: runName(NOBODY) }]],
     [2, [{ call: "findRun", ref: { namespace: "shop", name: dice.pick(["order", "none"]), id: "1" } }]],
     [4, [{ call: "listRuns", filter: drawFilter(view) }]],
     [3, [{ call: "nextDue", versionIds: someVersions(view), nowMs }]],

@@ -24,6 +24,17 @@ export async function drawReopening(view: View): Promise<readonly Operation[]> {
   return runs.length === 0 ? [{ call: "listVersions" }] : [{ call: "reopenRuns", runs, nowMs }];
 }
 
+/** About a run of late, mostly under an operation of its own. */
+export async function drawRemark(view: View): Promise<readonly Operation[]> {
+  const { dice, nowMs } = view;
+  const sight = await seeSome(view);
+  if (sight === null) return [{ call: "listVersions" }];
+  const { rowId, generation } = sight.run;
+  const kind = dice.pick(["note", "dismissed"] as const);
+  const operationId = `remark ${dice.integer(20)}`;
+  return [{ call: "addRemark", rowId, remark: { kind, generation, actor: "kim", text: "é", operationId }, nowMs }];
+}
+
 /** What some run remembers, under a name that may be taken. */
 export async function drawFork(view: View): Promise<readonly Operation[]> {
   const { dice, nowMs } = view;

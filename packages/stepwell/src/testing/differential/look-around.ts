@@ -35,6 +35,7 @@ export function lookAround({ nowMs, refs, workers }: Known): readonly Look[] {
       { call: "listChildren" as const, rowId },
     ]),
     { call: "listEnded", rowIds },
+    { call: "listRemarks", rowIds },
     { call: "listOldestDue", nowMs },
     ...WANTED.map((attributes) => ({ call: "listRuns" as const, filter: { attributes, limit: 1_000 } })),
     ...workers.map((workerId) => ({ call: "listHeldRuns" as const, workerId })),

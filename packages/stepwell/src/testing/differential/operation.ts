@@ -3,6 +3,7 @@
  * any store, printed, and tried again without those before it.
  */
 import { identityText } from "../../model/identity.ts";
+import type { NewRemark } from "../../model/remark.ts";
 import type { Identity, NewRun, Run } from "../../model/run.ts";
 import type { Checkpoint } from "../../model/step.ts";
 import type { Offer, ReopenedRun, RunFilter, Store, WorkerProcess } from "../../store/store.ts";
@@ -23,6 +24,7 @@ export type Operation =
       readonly past: readonly Checkpoint[];
       readonly nowMs: number;
     }
+  | { readonly call: "addRemark"; readonly rowId: string; readonly remark: NewRemark; readonly nowMs: number }
   | { readonly call: "resumePaused" | "nextDue"; readonly versionIds: readonly string[]; readonly nowMs: number }
   | WorkerOperation
   | Look;
@@ -47,7 +49,7 @@ export type Look =
   | { readonly call: "listHeldRuns"; readonly workerId: string }
   | { readonly call: "loadMemory" | "listHistory" | "listActiveSteps" | "listChildren"; readonly rowId: string }
   | { readonly call: "listInbox"; readonly rowId: string; readonly afterSeq: number }
-  | { readonly call: "listEnded"; readonly rowIds: readonly string[] }
+  | { readonly call: "listEnded" | "listRemarks"; readonly rowIds: readonly string[] }
   | { readonly call: "findRun"; readonly ref: RunRef }
   /** All pages from there on. */
   | { readonly call: "listRuns"; readonly filter: Named<RunFilter> };
@@ -89,6 +91,8 @@ async function callStore(side: Side, operation: Operation): Promise<unknown> {
       return store.reopenRuns(names.toIds<readonly ReopenedRun[]>(operation.runs), operation.nowMs);
     case "insertForked":
       return insertForked(side, operation);
+    case "addRemark":
+      return store.addRemark(names.idOf("run", operation.rowId), operation.remark, operation.nowMs);
     case "resumePaused":
     case "nextDue": {
       const versionIds = operation.versionIds.map((name) => names.idOf("version", name));
@@ -182,6 +186,8 @@ async function look({ store, names }: Side, operation: Look): Promise<unknown> {
       return store.listInbox(names.idOf("run", operation.rowId), operation.afterSeq);
     case "listEnded":
       return { unordered: await store.listEnded(operation.rowIds.map((name) => names.idOf("run", name))) };
+    case "listRemarks":
+      return store.listRemarks(operation.rowIds.map((name) => names.idOf("run", name)));
     case "findRun":
       return store.findRun(operation.ref);
     case "listRuns":

@@ -82,13 +82,18 @@ function knownOf(operations: readonly Operation[]): Known {
   for (const operation of operations) {
     if ("nowMs" in operation) ({ nowMs } = operation);
     if (operation.call === "registerWorker") workers.add(operation.workerId);
-    if (operation.call !== "flush") continue;
-    for (const write of operation.writes) {
-      if (write.kind !== "insert_run") continue;
-      const [namespace = "", name = ""] = write.run.versionId.split(/[/@]/);
-      const ref = { namespace, name, id: write.run.id };
+    for (const { versionId, id } of bornIn(operation)) {
+      const [namespace = "", name = ""] = versionId.split(/[/@]/);
+      const ref = { namespace, name, id };
       refs.set(runName(ref), ref);
     }
   }
   return { nowMs, refs: [...refs.values()], workers: [...workers] };
+}
+
+/** Runs that it may insert. */
+function bornIn(operation: Operation): readonly { readonly versionId: string; readonly id: string }[] {
+  if (operation.call === "insertForked") return [operation.run];
+  if (operation.call !== "flush") return [];
+  return operation.writes.flatMap((write) => (write.kind === "insert_run" ? [write.run] : []));
 }

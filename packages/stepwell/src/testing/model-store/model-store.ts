@@ -13,6 +13,7 @@ import { flush } from "./flush.ts";
 import { listHistory } from "./history.ts";
 import { listInbox } from "./inbox.ts";
 import { listRuns } from "./list.ts";
+import { addRemark, listRemarks } from "./remark.ts";
 import { listChildren, reopenRuns } from "./reopen.ts";
 import { ensureVersion, insertForked, listEnded, loadMemory } from "./run.ts";
 import {
@@ -64,6 +65,8 @@ export function openModelStore({ clock }: ModelStoreOptions = {}): Store {
     reopenRuns: (runs, nowMs) => call(() => reopenRuns(world, runs, now(nowMs))),
     insertForked: (run, past, nowMs) => call(() => insertForked(world, run, past, now(nowMs))),
     listChildren: (rowId) => call(() => listChildren(world, rowId)),
+    addRemark: (rowId, remark, nowMs) => call(() => addRemark(world, rowId, remark, now(nowMs))),
+    listRemarks: (rowIds) => call(() => listRemarks(world, rowIds)),
     findRun: (ref) => call(() => findBook(world, ref)?.run ?? null),
     listRuns: (filter) => call(() => listRuns(world, filter)),
     listHistory: (rowId) => call(() => listHistory(world, rowId)),

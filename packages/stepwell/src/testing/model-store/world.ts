@@ -9,7 +9,7 @@ import type { HistoryEvent } from "../../model/history.ts";
 import type { InboxItem } from "../../model/inbox.ts";
 import { isTerminal, type Run, RUN_STATES } from "../../model/run.ts";
 import type { Attempt, Checkpoint } from "../../model/step.ts";
-import type { Version, WorkerRow } from "../../store/store.ts";
+import type { RemarkOf, Version, WorkerRow } from "../../store/store.ts";
 import type { RunRef } from "../../store/write.ts";
 
 /** A checkpoint, and when it was stored. */
@@ -51,11 +51,13 @@ export type World = {
   /** Also of workers that have left. */
   newestWorkerId: number;
   books: Map<number, Book>;
+  /** In the order in which they were made. */
+  readonly remarks: (RemarkOf & { readonly operationId: string })[];
 };
 
 /** A world in which nothing has happened. */
 export function emptyWorld(): World {
-  return { versions: [], workers: new Map(), newestWorkerId: 0, books: new Map() };
+  return { versions: [], workers: new Map(), newestWorkerId: 0, books: new Map(), remarks: [] };
 }
 
 /** Every run that is kept, in the order they were inserted. */

@@ -99,6 +99,8 @@ export function openFaultyStore(disk: Disk, caller: Process, dice: Dice, hostMs:
     reopenRuns: (runs, nowMs) => send(line, "write", () => store.reopenRuns(runs, clock(nowMs))),
     insertForked: (run, past, nowMs) => send(line, "write", () => store.insertForked(run, past, clock(nowMs))),
     listChildren: (rowId) => read(() => store.listChildren(rowId)),
+    addRemark: (rowId, remark, nowMs) => send(line, "write", () => store.addRemark(rowId, remark, clock(nowMs))),
+    listRemarks: (rowIds) => read(() => store.listRemarks(rowIds)),
     findRun: (ref) => read(() => store.findRun(ref)),
     listEnded: (rowIds) => read(() => store.listEnded(rowIds)),
     listRuns: (filter) => read(() => store.listRuns(filter)),

@@ -1,0 +1,3 @@
+-- Back from 0004. Remarks are lost.
+
+DROP TABLE remarks;
