@@ -21,6 +21,7 @@ export { migrateDown, migrateUp, openEngine, type StoreOption } from "./engine/o
 export type { Engine, StartOptions } from "./engine/engine.ts";
 export type { WorkerInfo } from "./engine/fleet.ts";
 export type { ListFilter, Moment, RunList } from "./engine/list.ts";
+export type { BreakerInfo, Breakers, TouchOptions } from "./engine/breakers.ts";
 export type { EngineOptions, LogEntry, WorkOptions } from "./engine/settings.ts";
 export type { DecodedEvent, LongStep, RunHandle, RunOutcome, RunStatus, SignalOptions } from "./engine/handle.ts";
 export {
@@ -32,6 +33,7 @@ export {
   StepwellError,
 } from "./model/errors.ts";
 export type { StepName } from "./model/key.ts";
+export type { BreakerOptions, BreakerState } from "./model/breaker.ts";
 export type { Duration } from "./model/duration.ts";
 export type { RetryOptions } from "./model/retry.ts";
 export type { AttributeChanges } from "./model/attributes.ts";

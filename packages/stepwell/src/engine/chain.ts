@@ -1,11 +1,12 @@
 /**
  * Chain: what a ctx call returns. A real Promise with methods: configuration first
- * (`retry`, `timeout`, `compensate`, `was`), then the shape of the outcome (`onError`,
+ * (`retry`, `timeout`, `circuitBreaker`, `compensate`, `was`), then the shape of the outcome (`onError`,
  * `fallback`, `settle`), after which configuration is gone from the type.
  *
  * The call begins in the next microtask; configuring it later throws. An internal
  * no-op catch, added when a call fails, keeps one that nobody awaits from ending the process.
  */
+import { type BreakerOptions, type BreakerPolicy, parseBreaker } from "../model/breaker.ts";
 import { parseDuration, type Duration } from "../model/duration.ts";
 import { StepwellError } from "../model/errors.ts";
 import { stepKey, type StepName } from "../model/key.ts";
@@ -59,6 +60,12 @@ export type StepChain<O, Undone extends unknown[] = [value: O]> = ShapedChain<O>
    * is tried again as after a timeout.
    */
   readonly heartbeat: (silence: Duration) => StepChain<O, Undone>;
+  /**
+   * Call nobody while a service keeps failing. Counted are failed attempts in a row of all steps that name this breaker,
+   * in all runs and processes; those that end with a PermanentError count as an answer. Where two steps disagree about
+   * `failures` or `reset`, the numbers of the step whose attempt fails are those that count.
+   */
+  readonly circuitBreaker: (options: BreakerOptions) => StepChain<O, Undone>;
   /** Undo, in reverse order of completion, if the run fails or is cancelled later. Gets the decoded checkpoint. */
   readonly compensate: (
     undo: (...args: [...Undone, step: StepContext]) => unknown,
@@ -74,6 +81,7 @@ export type CallConfig = {
   retry: RetryPolicy;
   timeoutMs: number | null;
   heartbeatMs: number | null;
+  breaker: BreakerPolicy | null;
   compensate: { readonly undo: (...args: never[]) => unknown; readonly retry: RetryPolicy } | null;
   onError: readonly ErrorHandlers[];
   fallback: ((error: StepError) => unknown) | null;
@@ -105,6 +113,7 @@ export function newCallConfig(where: string, retry: RetryPolicy, timeoutMs: numb
     retry,
     timeoutMs,
     heartbeatMs: null,
+    breaker: null,
     compensate: null,
     onError: NO_HANDLERS,
     fallback: null,
@@ -196,6 +205,9 @@ const CHAIN = Object.create(Promise.prototype, {
   }),
   heartbeat: method((config, silence: Duration) => {
     config.heartbeatMs = parseDuration(silence, `heartbeat of ${config.where}`);
+  }),
+  circuitBreaker: method((config, options: BreakerOptions) => {
+    config.breaker = parseBreaker(options, config.where);
   }),
   compensate: method((config, undo: (...args: never[]) => unknown, retry?: RetryOptions) => {
     config.compensate = { undo, retry: parseRetry(retry ?? {}, COMPENSATION_RETRY, config.where) };

@@ -24,7 +24,17 @@ import { allOf } from "./lanes.ts";
 import { mapItems, type MapWork } from "./map.ts";
 import { checkContenders, type Contenders, performRace } from "./race.ts";
 import { saveNote, saveProgress } from "./record.ts";
-import { diceLabel, retryOf, ROOT, type Scope, type StepDefaults, timeoutOf, waitBase, withDefaults } from "./scope.ts";
+import {
+  breakerOf,
+  diceLabel,
+  retryOf,
+  ROOT,
+  type Scope,
+  type StepDefaults,
+  timeoutOf,
+  waitBase,
+  withDefaults,
+} from "./scope.ts";
 import { type Call, historyLimit, performStep } from "./steps.ts";
 import { performNow, performSleep, performSleepUntil, performWaitFor } from "./waiting.ts";
 import type { Ctx, EachOptions, MapOptions, Workflow } from "./workflow.ts";
@@ -106,6 +116,7 @@ function stepOf(door: Door, name: StepName, work: StepWork, handler: Handler | n
   const { deps, exec, scope } = door;
   const key = askFor(deps, exec, scopedKey(scope.prefix, name));
   const config = newCallConfig(`step "${key}"`, retryOf(scope, handler), timeoutOf(scope, handler));
+  config.breaker = breakerOf(scope, handler);
   if (handler !== null) config.heartbeatMs = handler.heartbeatMs;
   return openCall(deps, exec, { key, base: scope.prefix, kind: "step", config, perform: performStep(work) });
 }

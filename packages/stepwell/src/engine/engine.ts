@@ -7,6 +7,7 @@ import { parseWorkflowName } from "../model/identity.ts";
 import { checkKeys } from "../model/options.ts";
 import type { Store } from "../store/store.ts";
 import { type Bulk, openBulk } from "./bulk.ts";
+import { type Breakers, openBreakers } from "./breakers.ts";
 import { openCommitter } from "./commit.ts";
 import type { Deps, WorkerDoor } from "./deps.ts";
 import { openElsewhere } from "./elsewhere.ts";
@@ -102,6 +103,8 @@ export type Engine = {
   readonly investigations: Investigations;
   /** The workers of this store: who they are, what they can execute, how busy they are, when they were last seen. */
   readonly workers: () => Promise<readonly WorkerInfo[]>;
+  /** Circuit breakers of this store: what they stand at, and to trip or reset one by hand. */
+  readonly breakers: Breakers;
   /** Begin to execute runs, if the engine was opened with `work: false`. */
   readonly work: (options?: WorkOptions) => Promise<void>;
   /** Stop executing: running steps may end within the grace time, every run is given back. */
@@ -187,6 +190,7 @@ function engineCalls(deps: Deps, seat: Seat): Engine {
     bulk: openBulk(deps),
     investigations: openInvestigations(deps),
     workers: () => listFleet(deps),
+    breakers: openBreakers(deps),
     work: (options) => startWorking(deps, seat, options ?? {}, close),
     drain: async (options = {}) => {
       const graceMs =

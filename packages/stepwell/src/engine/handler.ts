@@ -3,6 +3,7 @@
  * by `ctx.step`, `ctx.map` and, later, by graphs and templates.
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { type BreakerOptions, type BreakerPolicy, parseBreaker } from "../model/breaker.ts";
 import { type Duration, parseDuration } from "../model/duration.ts";
 import { stepKey } from "../model/key.ts";
 import { StepwellError } from "../model/errors.ts";
@@ -46,6 +47,7 @@ export type Handler<Raw = unknown, Output = unknown> = {
   readonly explicitRetry: RetryOptions;
   readonly timeoutMs: number | null;
   readonly heartbeatMs: number | null;
+  readonly breaker: BreakerPolicy | null;
   readonly work: (input: never, step: StepContext) => Output | Promise<Output>;
   /** Carries `Raw` for inference; never called. */
   readonly accepts?: (raw: Raw) => void;
@@ -65,6 +67,8 @@ export type HandlerOptions<S extends StandardSchemaV1> = {
   readonly timeout?: Duration;
   /** An attempt that gives no heartbeat for so long fails with STEP_HEARTBEAT_MISSED. */
   readonly heartbeat?: Duration;
+  /** Calls nobody while a service keeps failing; see `.circuitBreaker` of a step. */
+  readonly circuitBreaker?: BreakerOptions;
 };
 
 /**
@@ -77,7 +81,7 @@ export function handler<S extends StandardSchemaV1, Output>(
   work: (input: StandardSchemaV1.InferOutput<S>, step: StepContext) => Output | Promise<Output>,
 ): Handler<StandardSchemaV1.InferInput<S>, Output> {
   const where = `handler "${name}"`;
-  checkKeys(where, options, ["input", "output", "attempts", "retry", "timeout", "heartbeat"]);
+  checkKeys(where, options, ["input", "output", "attempts", "retry", "timeout", "heartbeat", "circuitBreaker"]);
   const explicitRetry = toRetry(options);
   return Object.freeze({
     kind: "handler",
@@ -88,6 +92,7 @@ export function handler<S extends StandardSchemaV1, Output>(
     explicitRetry,
     timeoutMs: options.timeout === undefined ? null : parseDuration(options.timeout, `timeout of ${where}`),
     heartbeatMs: options.heartbeat === undefined ? null : parseDuration(options.heartbeat, `heartbeat of ${where}`),
+    breaker: options.circuitBreaker === undefined ? null : parseBreaker(options.circuitBreaker, where),
     work,
   } as const);
 }

@@ -14,7 +14,7 @@ import type { Execution } from "./execution.ts";
 import { giveUpKey, giveUpUnbegun } from "./give-up.ts";
 import { type Handler, handlerWork, isHandler, type StepContext } from "./handler.ts";
 import { itemKey, type Lanes, openLanes, sideBySide, stopLanes } from "./lanes.ts";
-import { retryOf, type Scope, timeoutOf } from "./scope.ts";
+import { breakerOf, retryOf, type Scope, timeoutOf } from "./scope.ts";
 import { beginCall, performStep } from "./steps.ts";
 import { takeKey } from "./was.ts";
 import type { MapOptions } from "./workflow.ts";
@@ -91,6 +91,7 @@ function toConfig(where: string, scope: Scope, options: MapOptions<unknown>, han
     options.timeout === undefined ? timeoutOf(scope, handler) : parseDuration(options.timeout, `timeout of ${where}`);
   const config = newCallConfig(where, retry, timeoutMs);
   config.heartbeatMs = handler?.heartbeatMs ?? null;
+  config.breaker = breakerOf(scope, handler);
   return config;
 }
 

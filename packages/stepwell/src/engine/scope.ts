@@ -2,6 +2,7 @@
  * Scope: where a ctx stands. What the keys of its calls begin with, and the defaults
  * of its steps. `ctx.each` narrows the first, `ctx.with` changes the second.
  */
+import { type BreakerOptions, type BreakerPolicy, parseBreaker } from "../model/breaker.ts";
 import { type Duration, parseDuration } from "../model/duration.ts";
 import { checkKey } from "../model/key.ts";
 import { checkKeys } from "../model/options.ts";
@@ -15,6 +16,8 @@ export type StepDefaults = {
   readonly retry?: RetryOptions;
   /** Per attempt. */
   readonly timeout?: Duration;
+  /** Of every step; see `.circuitBreaker` of a step. */
+  readonly circuitBreaker?: BreakerOptions;
 };
 
 /** See the header. */
@@ -23,10 +26,11 @@ export type Scope = {
   readonly prefix: string;
   readonly retry: RetryPolicy;
   readonly timeoutMs: number | null;
+  readonly breaker: BreakerPolicy | null;
 };
 
 /** Of the ctx that a body is given. */
-export const ROOT: Scope = { prefix: "", retry: RETRY_DEFAULT, timeoutMs: null };
+export const ROOT: Scope = { prefix: "", retry: RETRY_DEFAULT, timeoutMs: null, breaker: null };
 
 /**
  * The same place with other defaults; what is not given stays as it was.
@@ -34,10 +38,12 @@ export const ROOT: Scope = { prefix: "", retry: RETRY_DEFAULT, timeoutMs: null }
  * @throws OPTION_UNKNOWN, OPTION_INVALID, DURATION_INVALID
  */
 export function withDefaults(scope: Scope, options: StepDefaults): Scope {
-  checkKeys("ctx.with", options, ["attempts", "retry", "timeout"]);
+  checkKeys("ctx.with", options, ["attempts", "retry", "timeout", "circuitBreaker"]);
   const timeoutMs =
     options.timeout === undefined ? scope.timeoutMs : parseDuration(options.timeout, "timeout of ctx.with");
-  return { ...scope, retry: parseRetry(toRetry(options), scope.retry, "ctx.with"), timeoutMs };
+  const breaker =
+    options.circuitBreaker === undefined ? scope.breaker : parseBreaker(options.circuitBreaker, "ctx.with");
+  return { ...scope, retry: parseRetry(toRetry(options), scope.retry, "ctx.with"), timeoutMs, breaker };
 }
 
 /** How a step is retried before its chain says otherwise: the handler's own options win over the scope's. */
@@ -50,6 +56,11 @@ export function retryOf(scope: Scope, handler: Handler | null): RetryPolicy {
 /** How long an attempt of a step may take before its chain says otherwise. */
 export function timeoutOf(scope: Scope, handler: Handler | null): number | null {
   return handler?.timeoutMs ?? scope.timeoutMs;
+}
+
+/** The breaker that a step goes through before its chain says otherwise. */
+export function breakerOf(scope: Scope, handler: Handler | null): BreakerPolicy | null {
+  return handler?.breaker ?? scope.breaker;
 }
 
 /** The key of a wait: the n-th of a signal is `@wait/SIGNAL/n`, a named one `@wait/SIGNAL/NAME`. */

@@ -12,6 +12,7 @@ import { afterFailure } from "../model/retry.ts";
 import type { InboxItem } from "../model/inbox.ts";
 import type { Checkpoint, StepOutcome } from "../model/step.ts";
 import { type AttemptEnd, runAttempt, shapeFailure, type StepWork } from "./attempt.ts";
+import { throughBreaker } from "./breaker.ts";
 import { rejectCall } from "./chain.ts";
 import { queueDelivery, quieten } from "./delivery.ts";
 import { syncAttributes } from "./attributes.ts";
@@ -89,7 +90,7 @@ export function endCall(deps: Deps, call: OpenCall, end: CallEnd, consumes: Inbo
 /** Carry out a step: attempts until a value, a handled failure or the final one. Most end with the first. */
 export function performStep(work: StepWork): Call["perform"] {
   return (deps, call) => {
-    const atOnce = !call.exec.attempts.has(call.key) && holdsLease(deps, call.exec);
+    const atOnce = call.config.breaker === null && !call.exec.attempts.has(call.key) && holdsLease(deps, call.exec);
     const first = atOnce ? runAttempt(deps, call, work, 1) : null;
     if (first !== null && "kind" in first && first.kind === "value") return endCall(deps, call, first);
     void tryUntilEnded(deps, call, work, first);
@@ -106,17 +107,13 @@ async function tryUntilEnded(
   const { exec } = call;
   const earlier = exec.attempts.get(call.key);
   let attempt = (earlier?.attempt ?? 0) + 1;
-  let begun = first;
+  let begun: AttemptEnd | Promise<AttemptEnd | null> | null = first;
   call.config.attempt = attempt;
   if (earlier !== undefined) await retryIsDue(deps, exec, call.key, earlier.dueAtMs);
   for (;;) {
-    if (begun === null) {
-      if (!holdsLease(deps, exec) && !(await regainsLease(deps, exec))) return loseExecution(exec, leaseLost(exec));
-      if (exec.phase !== "running" || isUnheard(call) || isGivenUp(call)) return;
-      begun = runAttempt(deps, call, work, attempt);
-    }
-    const end = await begun;
-    if (isGivenUp(call)) return;
+    begun ??= nextAttempt(deps, call, work, attempt);
+    const end: AttemptEnd | null = await begun;
+    if (end === null || isGivenUp(call)) return quieten(deps, exec);
     if (end.kind === "value") return endCall(deps, call, end);
     if (end.abortedFor === "lost") return quieten(deps, exec);
     const ended = await judge(deps, call, end, attempt);
@@ -126,6 +123,23 @@ async function tryUntilEnded(
     call.config.attempt = attempt;
     begun = null;
   }
+}
+
+/** @returns null: nobody waits for it any longer, and it was not made */
+function nextAttempt(deps: Deps, call: Call, work: StepWork, attempt: number): Promise<AttemptEnd | null> {
+  const make = (): Promise<AttemptEnd | null> => attemptWhenHeld(deps, call, work, attempt);
+  const policy = call.config.breaker;
+  return policy === null ? make() : throughBreaker(deps, { call, policy, attempt, make });
+}
+
+async function attemptWhenHeld(deps: Deps, call: Call, work: StepWork, attempt: number): Promise<AttemptEnd | null> {
+  const { exec } = call;
+  if (!holdsLease(deps, exec) && !(await regainsLease(deps, exec))) {
+    loseExecution(exec, leaseLost(exec));
+    return null;
+  }
+  if (exec.phase !== "running" || isUnheard(call) || isGivenUp(call)) return null;
+  return runAttempt(deps, call, work, attempt);
 }
 
 /** L1: no step starts while the lease is in doubt, and none under the id of a worker that was declared dead. */

@@ -50,6 +50,14 @@ export const ERROR_CODES = {
     cause: "An attempt of a step gave no heartbeat for longer than was agreed.",
     cure: "Call s.heartbeat() more often than .heartbeat(…) says, or hand s.signal to what the step hangs in.",
   },
+  BREAKER_OPEN: {
+    cause: "A step was not tried, because the service behind its circuit breaker keeps failing.",
+    cure: 'Give .retry(…) attempts enough to outlast it, handle it with .onError, or let the step wait: open: "wait".',
+  },
+  BREAKER_NOT_FOUND: {
+    cause: "No step has asked a circuit breaker of that name yet.",
+    cure: "Read its name off engine.breakers.list().",
+  },
   RACE_LOST: {
     cause: "A call was cancelled because another contender of its race came first.",
     cure: "Await the race alone; what has to end in any case does not belong in it.",

@@ -46,7 +46,8 @@ export type HistoryEvent = { readonly seq: number | null; readonly atMs: number 
 
 /**
  * Events with a row of their own. `value` of each: log {message, fields}; floating {key}; takeover, compensating,
- * paused, quarantined {error}; stuck {doing, sinceMs}; held, resumed null: what an operator asked for has been done;
+ * paused, quarantined {error}; breaker {name, state, failures}: an attempt of this run opened or closed it; stuck
+ * {doing, sinceMs}; held, resumed null: what an operator asked for has been done;
  * retried, resolved {actor, reason, generation, again, operation}: an operator opened that generation, in which the steps
  * `again` are performed anew, or `step` has a value of his.
  */
@@ -62,4 +63,5 @@ export type NoteKind =
   | "resolved"
   | "released"
   | "quarantined"
+  | "breaker"
   | "stuck";

@@ -16,12 +16,14 @@
  *       all the same, less often.
  *   S9. Runs that have ended are reopened all at once or not at all, and only in the generation that was asked for: the
  *       next one has their checkpoints and waits, except those that it is to forget.
+ *   S10. A circuit breaker's row is replaced by its next revision alone, whoever saves; on behalf of a run only by its owner.
  *
  * Rows in, rows out; no rules of its own. What a flush stores is in write.ts.
  */
+import type { Breaker, BreakerLook } from "../model/breaker.ts";
 import type { HistoryEvent, NoteKind } from "../model/history.ts";
 import type { InboxItem } from "../model/inbox.ts";
-import type { Identity, NewRun, Run, RunState } from "../model/run.ts";
+import type { Identity, NewRun, Owner, Run, RunState } from "../model/run.ts";
 import type { ActiveStep, Attempt, Checkpoint } from "../model/step.ts";
 import type { NewRemark, Remark } from "../model/remark.ts";
 import type { Reopening, UndoneStep } from "../model/reopening.ts";
@@ -173,6 +175,13 @@ export type RemarkOf = Remark & { readonly rowId: number };
 /** The answer to a run that is to begin with a past. */
 export type Forked = Extract<WriteResult, { kind: "inserted" | "exists" }>;
 
+/** A breaker, and the run whose probe is under way; null: none is. `nowMs` is the store's clock. */
+export type ListedBreaker = {
+  readonly breaker: Breaker;
+  readonly probing: RunRef | null;
+  readonly nowMs: number;
+};
+
 /** Two flushes at once, of which each costs something of its own. */
 export type SecondFlush = {
   /** So many writes must wait for it. */
@@ -274,6 +283,19 @@ export type Store = {
   readonly releaseRuns: (workerId: number, how: "died" | "left", nowMs: NowMs) => Promise<Released>;
   /** Leave the registry: a worker that has given everything up, or a dead one whose runs were freed. */
   readonly retireWorker: (workerId: number) => Promise<void>;
+
+  /** The breaker of that name, and what is true of it just now; `owner`: on whose run's behalf. Writes nothing. */
+  readonly findBreaker: (name: string, owner: Owner | null, nowMs: NowMs) => Promise<BreakerLook>;
+  /**
+   * Put it in the place of the revision before, or in none where it is the first. False, and nothing is changed: that is
+   * not the one stored, or `owner` does not hold its run.
+   */
+  readonly saveBreaker: (breaker: Breaker, owner: Owner | null) => Promise<boolean>;
+  /** By name, from the first after `afterName` on; at most `limit`. */
+  readonly listBreakers: (
+    page: { readonly afterName: string; readonly limit: number },
+    nowMs: NowMs,
+  ) => Promise<readonly ListedBreaker[]>;
 
   /** Call `onChange` when others have committed something, until the result is called or the store closed (S8). */
   readonly watch: (onChange: (change: Change) => void) => () => void;

@@ -15,7 +15,18 @@ export const SQLITE: Contender = { name: "SQLite", open: () => openSqliteStore("
 export type OpenContender = Contender & { readonly close: () => Promise<void> };
 
 /** In the order in which rows may be deleted. */
-const TABLES = ["versions", "workflows", "workers", "runs", "steps", "attempts", "inbox", "notes", "attributes"];
+const TABLES = [
+  "versions",
+  "workflows",
+  "workers",
+  "runs",
+  "steps",
+  "attempts",
+  "inbox",
+  "notes",
+  "attributes",
+  "breakers",
+];
 
 /**
  * PostgreSQL, in a database that nobody else uses.

@@ -15,7 +15,8 @@ const POSTGRES_OPERATIONS = 5_000;
 const REACHED = {
   calls: `flush ensureVersion listVersions claimRuns resumePaused nextDue listOldestDue listHeldRuns loadMemory
     listInbox listEnded findRun listRuns listHistory listActiveSteps registerWorker renewWorker listWorkers buryWorker
-    releaseRuns retireWorker reopenRuns listChildren insertForked addRemark listRemarks`,
+    releaseRuns retireWorker reopenRuns listChildren insertForked addRemark listRemarks
+    findBreaker saveBreaker listBreakers`,
   answers: `insert_run inserted, insert_run exists, insert_run stale, insert_run refused, checkpoint stored,
     checkpoint stale, checkpoint refused, attempt stored, attempt stale, attempt refused, beat stored, beat stale,
     beat refused, note stored, note stale, progress stored, progress stale, attributes stored, attributes stale,
@@ -23,7 +24,7 @@ const REACHED = {
     park unseen, park refused, pause stored, pause stale, release stored, release stale, compensate stored,
     compensate stale, complete stored, complete posted, complete stale, fail stored, fail posted, fail stale,
     cancel stored, cancel posted, cancel stale, runs claimed, suspects claimed, died: freed, left: freed, quarantined,
-    reopened, not reopened, fork inserted, fork exists, loadMemory thrown, listRuns thrown`,
+    reopened, not reopened, fork inserted, fork exists, loadMemory thrown, listRuns thrown, breaker saved, breaker kept`,
 };
 
 describe("SQLite and the model", () => {

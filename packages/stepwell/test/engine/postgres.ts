@@ -36,6 +36,8 @@ function onClock(store: Store, testMs: () => number): Store {
     renewWorker: (workerId, standing, nowMs) => store.renewWorker(workerId, standing, at(nowMs)),
     listWorkers: (nowMs) => store.listWorkers(at(nowMs)),
     buryWorker: (workerId, gone, nowMs) => store.buryWorker(workerId, gone, at(nowMs)),
+    findBreaker: (name, owner, nowMs) => store.findBreaker(name, owner, at(nowMs)),
+    listBreakers: (page, nowMs) => store.listBreakers(page, at(nowMs)),
     releaseRuns: (workerId, how, nowMs) => store.releaseRuns(workerId, how, at(nowMs)),
   };
 }

@@ -264,7 +264,8 @@ function keepFlush(stage: Stage, write: Write, result: WriteResult, process = "w
   keepRecord(stage, { kind: "flush", writes: [write], results: [result] }, process);
 }
 
-function keepRecord(stage: Stage, fields: object, process: string): void {
+/** Something that the store did. */
+export function keepRecord(stage: Stage, fields: object, process: string): void {
   const stamp = { at: next(stage), trueMs: stage.nowMs, process };
   stage.records.push({ ...stamp, ...fields, knownAt: next(stage) } as unknown as StoreRecord);
 }

@@ -1,9 +1,10 @@
 /**
  * A hand-made, faultless evidence that touches every invariant: a run with a retry, a
  * sleep, a signal and a child, taken over once; its child; a run that fails and is
- * undone; a run that is cancelled. Tests break one thing in it at a time.
+ * undone; a run that is cancelled; two that share a circuit breaker. Tests break one thing in it at a time.
  */
 import type { Evidence } from "../../src/testing/simulation/evidence.ts";
+import { call, callInVain, type Shared, sitOut } from "./a-breaker.ts";
 import {
   ask,
   claim,
@@ -35,6 +36,7 @@ export function anEvidence(): Draft {
   child(stage);
   trip(stage);
   stopped(stage);
+  guarded(stage);
   look(stage);
   return structuredClone(toEvidence(stage)) as unknown as Draft;
 }
@@ -104,4 +106,19 @@ function stopped(stage: Stage): void {
   ask(stage, { kind: "cancel", run: run.name });
   turn(run, { kind: "cancel", error: failure("cancelled", "RUN_CANCELLED") }, text("enough"));
   leave(run, "cancelled", failure("cancelled", "RUN_CANCELLED"));
+}
+
+/** One run opens a breaker with three failures, and goes without; another, which waits for it, closes it with a probe. */
+function guarded(stage: Stage): void {
+  const shared: Shared = { breaker: null };
+  const inVain = enter(stage, { rowId: 5, id: "g-1", name: "guarded" });
+  const prober = enter(stage, { rowId: 6, id: "g-2", name: "guarded" });
+  callInVain(shared, inVain, "call/0");
+  sitOut(stage);
+  call(shared, prober, "call/0", { attempt: 1, result: "value" });
+  settle(prober, { key: "call/0" });
+  for (const actor of [inVain, prober]) {
+    turn(actor, { kind: "complete", output: text("done") });
+    leave(actor, "completed", text("done"));
+  }
 }

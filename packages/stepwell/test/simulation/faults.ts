@@ -1,9 +1,10 @@
 /**
  * Ways to break the good evidence, one by one, each with the invariant that must notice.
- * Those of signals, cancels and time stand in wait-faults.ts.
+ * Those of signals, cancels and time stand in wait-faults.ts, those of circuit breakers in breaker-faults.ts.
  */
 import { failure } from "./a-stage.ts";
 import type { Draft } from "./an-evidence.ts";
+import { BREAKER_FAULTS } from "./breaker-faults.ts";
 import { again, checkpointOf, type Fault, flushOf, startAgain, startOf, story, text, transitionOf } from "./damage.ts";
 import { WAIT_FAULTS } from "./wait-faults.ts";
 
@@ -304,4 +305,5 @@ export const FAULTS: readonly Fault[] = [
     (draft) => void (story(draft, 3).run.error = failure("reused", "STEP_NAME_REUSED")),
   ],
   ...WAIT_FAULTS,
+  ...BREAKER_FAULTS,
 ];

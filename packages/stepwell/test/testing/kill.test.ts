@@ -69,6 +69,25 @@ describe("a workflow that survives", () => {
     const report = await killAfterEveryStep(() => setup(), { engine: { evictAtEveryPark: true } });
     expect(report.killed.length).toBe(report.points.length);
   });
+
+  it("passes through a circuit breaker that opens, and that a probe closes", async () => {
+    const guarded = () => {
+      const gateway = fakeService("gateway", { charge: (cents: number, _call: Keyed) => `pay_${cents}` }).honoursKeys();
+      gateway.charge.failTimes(1);
+      const pay = workflow("k/guarded", { version: "1.0.0" }, async (ctx, cents: number) => {
+        const paid = await ctx
+          .step("charge", (s) => gateway.charge(cents, s))
+          .circuitBreaker({ name: "gateway", failures: 1, reset: "10m" });
+        return [
+          paid,
+          await ctx.step("tell", () => "told").circuitBreaker({ name: "gateway", failures: 1, reset: "10m" }),
+        ];
+      });
+      return { workflow: pay, input: 500, services: [gateway] };
+    };
+    const report = await killAfterEveryStep(guarded);
+    expect(report.killed).toEqual(report.points);
+  });
 });
 
 describe("a workflow that does not survive", () => {

@@ -52,6 +52,7 @@ async function saveRound(batch: Batch, round: Round): Promise<void> {
   const { session, writes, nowMs } = batch;
   const draft: Draft = { parts: new Set(), rows: {} };
   const entered: number[] = [];
+  const ends: number[] = [];
   const workers = new Set<number>();
   for (const index of round) {
     const write = writes[index]!;
@@ -62,9 +63,11 @@ async function saveRound(batch: Batch, round: Round): Promise<void> {
       continue;
     }
     entered.push(index);
+    if ((draft.rows.childEnds?.length ?? 0) > ends.length) ends.push(index);
     addWorkers(workers, write);
   }
   if (entered.length === 0) return;
+  orderEnds(draft, ends);
   const changedRunIds = orderChanges(draft);
   try {
     const values = { ...parametersOf(draft), changedRunIds, workers: [...workers], nowMs };
@@ -75,6 +78,13 @@ async function saveRound(batch: Batch, round: Round): Promise<void> {
     if (!isRowFault(error)) throw error;
     await saveHalves(batch, entered, error);
   }
+}
+
+/** What children tell one parent arrives in the order given, not in that of their rows. `ends`: where each stood. */
+function orderEnds({ rows }: Draft, ends: readonly number[]): void {
+  if (rows.childEnds === undefined || ends.length < 2) return;
+  const placed = rows.childEnds.map((row, place) => ({ row, at: ends[place]! }));
+  rows.childEnds = placed.sort((a, b) => a.at - b.at).map(({ row }) => row);
 }
 
 async function saveHalves(batch: Batch, round: Round, error: unknown): Promise<void> {

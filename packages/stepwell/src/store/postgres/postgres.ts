@@ -8,6 +8,7 @@ import type pg from "pg";
 import { checkKeys } from "../../model/options.ts";
 import type { Pace } from "../pace.ts";
 import type { NowMs, Store } from "../store.ts";
+import { findBreaker, listBreakers, saveBreaker } from "./breaker.ts";
 import { claimRuns, listOldestDue, nextDue, resumePaused } from "./claim.ts";
 import { connectAlone, type Link, type LoadDriver, loadDriver, openLanes, toLink } from "./connect.ts";
 import { flush } from "./flush.ts";
@@ -154,6 +155,9 @@ function toStore(session: Session, listening: Listening, warnings: readonly stri
     buryWorker: (workerId, gone, nowMs) => buryWorker(session, workerId, gone, toMoment(nowMs)),
     releaseRuns: (workerId, how, nowMs) => releaseRuns(session, workerId, how, toMoment(nowMs)),
     retireWorker: (workerId) => retireWorker(session, workerId),
+    findBreaker: (name, owner, nowMs) => findBreaker(session, name, owner, toMoment(nowMs)),
+    saveBreaker: (breaker, owner) => saveBreaker(session, breaker, owner),
+    listBreakers: (page, nowMs) => listBreakers(session, page, toMoment(nowMs)),
     watch: listening.watch,
     close: () => (closing ??= closeSession(session, listening)),
   };

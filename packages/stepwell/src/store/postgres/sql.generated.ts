@@ -308,6 +308,45 @@ UPDATE workers SET state = 'dead' FROM doomed WHERE workers.id = doomed.id`,
   deleteWorker: `DELETE FROM workers
 WHERE id = :workerId::bigint AND state = 'dead' AND NOT EXISTS (SELECT FROM runs WHERE runs.worker_id = workers.id)
 RETURNING id`,
+  /** (nowMs, rowId, workerId, fence, name) */
+  findBreaker: `SELECT breakers.*,
+  coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint) AS now_ms,
+  EXISTS (
+    SELECT FROM runs
+    WHERE id = breakers.probe_run_id AND worker_id = breakers.probe_worker_id AND fence = breakers.probe_fence
+  ) AS probing,
+  EXISTS (SELECT FROM runs WHERE id = :rowId::bigint AND worker_id = :workerId::bigint AND fence = :fence::bigint) AS held
+FROM (SELECT 1) AS one LEFT JOIN breakers ON breakers.name = :name`,
+  /** (name, revision, epoch, sinceMs, openUntilMs, failures, probeMark, probeRunId, probeWorkerId, probeFence, touchedBy, touchedWhy, touchedAtMs, rowId, rowId, workerId, fence) */
+  saveBreaker: `INSERT INTO breakers (
+  name, revision, epoch, since_ms, open_until_ms, failures, probe_mark, probe_run_id, probe_worker_id, probe_fence,
+  touched_by, touched_why, touched_at_ms
+)
+SELECT
+  :name::text, :revision::bigint, :epoch::bigint, :sinceMs::bigint, :openUntilMs::bigint, :failures::text,
+  :probeMark::text, :probeRunId::bigint, :probeWorkerId::bigint, :probeFence::bigint,
+  :touchedBy::text, :touchedWhy::text, :touchedAtMs::bigint
+WHERE :rowId::bigint IS NULL OR EXISTS (
+  SELECT FROM runs WHERE id = :rowId::bigint AND worker_id = :workerId::bigint AND fence = :fence::bigint
+)
+ON CONFLICT (name) DO UPDATE
+SET revision = excluded.revision, epoch = excluded.epoch, since_ms = excluded.since_ms,
+    open_until_ms = excluded.open_until_ms, failures = excluded.failures,
+    probe_mark = excluded.probe_mark, probe_run_id = excluded.probe_run_id,
+    probe_worker_id = excluded.probe_worker_id, probe_fence = excluded.probe_fence,
+    touched_by = excluded.touched_by, touched_why = excluded.touched_why, touched_at_ms = excluded.touched_at_ms
+WHERE breakers.revision = excluded.revision - 1
+RETURNING 1`,
+  /** (nowMs, afterName, limit) */
+  listBreakers: `SELECT breakers.*, prober.public_id AS prober_id, workflows.namespace AS prober_namespace, workflows.name AS prober_name,
+  coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint) AS now_ms
+FROM breakers
+LEFT JOIN runs AS prober ON prober.id = breakers.probe_run_id AND prober.worker_id = breakers.probe_worker_id
+  AND prober.fence = breakers.probe_fence
+LEFT JOIN workflows ON workflows.id = prober.workflow_id
+WHERE breakers.name > :afterName
+ORDER BY breakers.name
+LIMIT :limit::bigint`,
   /** (rowIds) */
   listStandings: `SELECT id, state, worker_id, fence, generation, inbox_seq, on_hold FROM runs WHERE id = ANY (:rowIds::bigint[])`,
   /** (rowIds, keys) */
@@ -1143,5 +1182,38 @@ CREATE TABLE remarks (
     down: `-- Back from 0004. Remarks are lost.
 
 DROP TABLE remarks;`,
+  },
+  {
+    number: 5,
+    name: "0005-breakers",
+    sql: `-- 0005 breakers: circuit breakers, shared by all runs and workers of the store.
+--
+-- A row is read before every attempt that goes through its breaker, and written when something changes: see
+-- model/breaker.ts, which has the rules.
+
+CREATE TABLE breakers (
+  name             text COLLATE "C" NOT NULL PRIMARY KEY,
+  revision         bigint  NOT NULL,  -- counts the changes of the row
+  epoch            bigint  NOT NULL,  -- counts what it opened, closed and let through
+  since_ms         bigint  NOT NULL,
+  open_until_ms    bigint,            -- null: closed
+  failures         text    NOT NULL,  -- JSON array: a mark of each attempt that failed, in a row
+  probe_mark       text,
+  probe_run_id     bigint,            -- the probe is under way for as long as its run is held under this claim
+  probe_worker_id  bigint,
+  probe_fence      bigint,
+  touched_by       text,              -- who tripped or reset it by hand last
+  touched_why      text,
+  touched_at_ms    bigint,
+  CHECK (probe_mark IS NULL OR open_until_ms IS NOT NULL),
+  CHECK ((probe_mark IS NULL) = (probe_run_id IS NULL)),
+  CHECK ((probe_mark IS NULL) = (probe_worker_id IS NULL)),
+  CHECK ((probe_mark IS NULL) = (probe_fence IS NULL)),
+  CHECK ((touched_by IS NULL) = (touched_at_ms IS NULL)),
+  CHECK ((touched_by IS NULL) = (touched_why IS NULL))
+);`,
+    down: `-- Back from 0005: breakers are forgotten, and with them that one is open.
+
+DROP TABLE breakers;`,
   },
 ] as const;

@@ -269,6 +269,39 @@ WHERE id = ? AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.worker_id = workers.i
   /** () */
   probe: `SELECT (SELECT max(id) FROM runs), (SELECT max(rowid) FROM steps), (SELECT max(run_id) FROM attempts),
        (SELECT max(run_id) FROM inbox), (SELECT max(run_id) FROM notes), (SELECT max(id) FROM workers)`,
+  /** (rowId, workerId, fence, name) */
+  findBreaker: `SELECT breakers.*,
+  EXISTS (
+    SELECT 1 FROM runs
+    WHERE id = breakers.probe_run_id AND worker_id = breakers.probe_worker_id AND fence = breakers.probe_fence
+  ) AS probing,
+  EXISTS (SELECT 1 FROM runs WHERE id = ? AND worker_id = ? AND fence = ?) AS held
+FROM (SELECT 1) LEFT JOIN breakers ON breakers.name = ?`,
+  /** (name, revision, epoch, sinceMs, openUntilMs, failures, probeMark, probeRunId, probeWorkerId, probeFence, touchedBy, touchedWhy, touchedAtMs, rowId, rowId, workerId, fence) */
+  saveBreaker: `INSERT INTO breakers (
+  name, revision, epoch, since_ms, open_until_ms, failures, probe_mark, probe_run_id, probe_worker_id, probe_fence,
+  touched_by, touched_why, touched_at_ms
+)
+SELECT
+  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+  ?, ?, ?
+WHERE ? IS NULL OR EXISTS (SELECT 1 FROM runs WHERE id = ? AND worker_id = ? AND fence = ?)
+ON CONFLICT (name) DO UPDATE
+SET revision = excluded.revision, epoch = excluded.epoch, since_ms = excluded.since_ms,
+    open_until_ms = excluded.open_until_ms, failures = excluded.failures,
+    probe_mark = excluded.probe_mark, probe_run_id = excluded.probe_run_id,
+    probe_worker_id = excluded.probe_worker_id, probe_fence = excluded.probe_fence,
+    touched_by = excluded.touched_by, touched_why = excluded.touched_why, touched_at_ms = excluded.touched_at_ms
+WHERE breakers.revision = excluded.revision - 1`,
+  /** (afterName, limit) */
+  listBreakers: `SELECT breakers.*, prober.public_id AS prober_id, workflows.namespace AS prober_namespace, workflows.name AS prober_name
+FROM breakers
+LEFT JOIN runs AS prober ON prober.id = breakers.probe_run_id AND prober.worker_id = breakers.probe_worker_id
+  AND prober.fence = breakers.probe_fence
+LEFT JOIN workflows ON workflows.id = prober.workflow_id
+WHERE breakers.name > ?
+ORDER BY breakers.name
+LIMIT ?`,
   /** (rowId, afterSeq) */
   listInbox: `SELECT seq, kind, name, payload, actor, at_ms FROM inbox
 WHERE run_id = ? AND seq > ? AND consumed_seq IS NULL
@@ -1067,5 +1100,38 @@ CREATE TABLE remarks (
     down: `-- Back from 0006. Remarks are lost.
 
 DROP TABLE remarks;`,
+  },
+  {
+    number: 7,
+    name: "0007-breakers",
+    sql: `-- 0007 breakers: circuit breakers, shared by all runs and workers of the store.
+--
+-- A row is read before every attempt that goes through its breaker, and written when something changes: see
+-- model/breaker.ts, which has the rules.
+
+CREATE TABLE breakers (
+  name             TEXT    NOT NULL PRIMARY KEY,
+  revision         INTEGER NOT NULL,  -- counts the changes of the row
+  epoch            INTEGER NOT NULL,  -- counts what it opened, closed and let through
+  since_ms         INTEGER NOT NULL,
+  open_until_ms    INTEGER,           -- null: closed
+  failures         TEXT    NOT NULL,  -- JSON array: a mark of each attempt that failed, in a row
+  probe_mark       TEXT,
+  probe_run_id     INTEGER,           -- the probe is under way for as long as its run is held under this claim
+  probe_worker_id  INTEGER,
+  probe_fence      INTEGER,
+  touched_by       TEXT,              -- who tripped or reset it by hand last
+  touched_why      TEXT,
+  touched_at_ms    INTEGER,
+  CHECK (probe_mark IS NULL OR open_until_ms IS NOT NULL),
+  CHECK ((probe_mark IS NULL) = (probe_run_id IS NULL)),
+  CHECK ((probe_mark IS NULL) = (probe_worker_id IS NULL)),
+  CHECK ((probe_mark IS NULL) = (probe_fence IS NULL)),
+  CHECK ((touched_by IS NULL) = (touched_at_ms IS NULL)),
+  CHECK ((touched_by IS NULL) = (touched_why IS NULL))
+) STRICT, WITHOUT ROWID;`,
+    down: `-- Back from 0007: breakers are forgotten, and with them that one is open.
+
+DROP TABLE breakers;`,
   },
 ] as const;

@@ -12,6 +12,7 @@ import { checkKeys } from "../../model/options.ts";
 import type { Pace } from "../pace.ts";
 import type { NowMs, Store } from "../store.ts";
 import { listActiveSteps } from "./attempt.ts";
+import { findBreaker, listBreakers, saveBreaker } from "./breaker.ts";
 import { claimRuns, listOldestDue, nextDue, resumePaused } from "./claim.ts";
 import { closeSession, connected, connectFile, dropConnection, type Session } from "./connection.ts";
 import { listEnded } from "./ended.ts";
@@ -131,6 +132,9 @@ function toStore(session: Session, turn: Turn, pace: Pace | null): Store {
     buryWorker: (workerId, gone, nowMs) => write(() => buryWorker(session, workerId, gone, now(nowMs))),
     releaseRuns: (workerId, how, nowMs) => write(() => releaseRuns(session, workerId, how, now(nowMs))),
     retireWorker: (workerId) => write(() => retireWorker(session, workerId)),
+    findBreaker: (name, owner, nowMs) => read(() => findBreaker(session, name, owner, now(nowMs))),
+    saveBreaker: (breaker, owner) => write(() => saveBreaker(session, breaker, owner)),
+    listBreakers: (page, nowMs) => read(() => listBreakers(session, page, now(nowMs))),
     watch,
     close: async () => {
       stop();

@@ -3,11 +3,12 @@
  *
  *     testStore("my store", openEmptyStore, { describe, it, expect });
  *
- * Test names begin with the promise they hold: S1 to S9 of store/store.ts, P1 to P12
+ * Test names begin with the promise they hold: S1 to S10 of store/store.ts, P1 to P12
  * of the engine.
  */
 import type { Store } from "../../store/store.ts";
 import { attempts } from "./attempts.ts";
+import { breakers } from "./breakers.ts";
 import { claims } from "./claims.ts";
 import { crowds } from "./crowds.ts";
 import { finding } from "./finding.ts";
@@ -38,6 +39,7 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
   attempts,
   finding,
   others,
+  breakers,
 };
 
 /**

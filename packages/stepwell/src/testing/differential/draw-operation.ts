@@ -7,6 +7,7 @@ import { identityText } from "../../model/identity.ts";
 import { RUN_STATES } from "../../model/run.ts";
 import type { RunFilter } from "../../store/store.ts";
 import type { Write } from "../../store/write.ts";
+import { drawBreaker } from "./draw-breaker.ts";
 import {
   type Draft,
   drawAttempt,
@@ -61,6 +62,7 @@ export async function drawOperations(view: View): Promise<readonly Operation[]> 
     [4, drawReopening],
     [2, drawFork],
     [2, drawRemark],
+    [4, drawBreaker],
     [3, ({ nowMs }) => [{ call: "resumePaused", versionIds: someVersions(view), nowMs }]],
     [2, () => [{ call: "ensureVersion", identity: dice.pick([IDENTITIES[0]!, ...IDENTITIES]) }]],
   ]);

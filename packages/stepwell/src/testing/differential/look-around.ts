@@ -37,6 +37,7 @@ export function lookAround({ nowMs, refs, workers }: Known): readonly Look[] {
     { call: "listEnded", rowIds },
     { call: "listRemarks", rowIds },
     { call: "listOldestDue", nowMs },
+    { call: "listBreakers", page: { afterName: "", limit: 1_000 }, nowMs },
     ...WANTED.map((attributes) => ({ call: "listRuns" as const, filter: { attributes, limit: 1_000 } })),
     ...workers.map((workerId) => ({ call: "listHeldRuns" as const, workerId })),
   ];

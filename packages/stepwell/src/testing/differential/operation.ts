@@ -2,9 +2,10 @@
  * Operation: one call of the port as plain data, told with names, so that it can be put to
  * any store, printed, and tried again without those before it.
  */
+import type { Breaker } from "../../model/breaker.ts";
 import { identityText } from "../../model/identity.ts";
 import type { NewRemark } from "../../model/remark.ts";
-import type { Identity, NewRun, Run } from "../../model/run.ts";
+import type { Identity, NewRun, Owner, Run } from "../../model/run.ts";
 import type { Checkpoint } from "../../model/step.ts";
 import type { Offer, ReopenedRun, RunFilter, Store, WorkerProcess } from "../../store/store.ts";
 import type { RunRef, Write, WriteResult } from "../../store/write.ts";
@@ -26,6 +27,7 @@ export type Operation =
     }
   | { readonly call: "addRemark"; readonly rowId: string; readonly remark: NewRemark; readonly nowMs: number }
   | { readonly call: "resumePaused" | "nextDue"; readonly versionIds: readonly string[]; readonly nowMs: number }
+  | { readonly call: "saveBreaker"; readonly breaker: Named<Breaker>; readonly owner: Named<Owner> | null }
   | WorkerOperation
   | Look;
 
@@ -51,6 +53,13 @@ export type Look =
   | { readonly call: "listInbox"; readonly rowId: string; readonly afterSeq: number }
   | { readonly call: "listEnded" | "listRemarks"; readonly rowIds: readonly string[] }
   | { readonly call: "findRun"; readonly ref: RunRef }
+  | {
+      readonly call: "findBreaker";
+      readonly name: string;
+      readonly owner: Named<Owner> | null;
+      readonly nowMs: number;
+    }
+  | { readonly call: "listBreakers"; readonly page: Parameters<Store["listBreakers"]>[0]; readonly nowMs: number }
   /** All pages from there on. */
   | { readonly call: "listRuns"; readonly filter: Named<RunFilter> };
 
@@ -98,6 +107,8 @@ async function callStore(side: Side, operation: Operation): Promise<unknown> {
       const versionIds = operation.versionIds.map((name) => names.idOf("version", name));
       return store[operation.call](versionIds, operation.nowMs);
     }
+    case "saveBreaker":
+      return store.saveBreaker(names.toIds<Breaker>(operation.breaker), names.toIds<Owner | null>(operation.owner));
     case "registerWorker":
     case "renewWorker":
     case "buryWorker":
@@ -190,6 +201,10 @@ async function look({ store, names }: Side, operation: Look): Promise<unknown> {
       return store.listRemarks(operation.rowIds.map((name) => names.idOf("run", name)));
     case "findRun":
       return store.findRun(operation.ref);
+    case "findBreaker":
+      return store.findBreaker(operation.name, names.toIds<Owner | null>(operation.owner), operation.nowMs);
+    case "listBreakers":
+      return store.listBreakers(operation.page, operation.nowMs);
     case "listRuns":
       return listPages(store, names.toIds<RunFilter>(operation.filter));
   }

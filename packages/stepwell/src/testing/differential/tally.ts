@@ -25,6 +25,7 @@ export function tallyAnswer(tally: OpenTally, operation: Operation, answer: unkn
     count(`${operation.how}: freed`, freed);
     count("quarantined", quarantined.length);
   }
+  if (call === "saveBreaker") count(answer === true ? "breaker saved" : "breaker kept");
   if (call !== "flush") return;
   for (const [index, { kind }] of (answer as readonly { readonly kind: string }[]).entries()) {
     const write = operation.writes[index]!;

@@ -81,10 +81,11 @@ function tellEvent(event: DecodedEvent, startMs: number): string {
 
 /** The error of a note is stored with its stack, which is of no use on one line. */
 function tellNote(value: unknown): string {
-  const { error, key, doing, message, fields } = (value ?? {}) as NoteValue;
+  const { error, key, doing, name, state, message, fields } = (value ?? {}) as NoteValue;
   if (error !== undefined) return shorten(`${error.name}: ${error.message}`, VALUE_LENGTH_MAX);
   if (key !== undefined) return `"${key}"`;
   if (doing !== undefined) return doing;
+  if (name !== undefined) return `"${name}" is ${state}`;
   if (message === undefined) return "";
   return `${message}${Object.keys(fields ?? {}).length === 0 ? "" : ` ${showValue(fields)}`}`;
 }
@@ -94,6 +95,8 @@ type NoteValue = {
   readonly error?: { readonly name: string; readonly message: string };
   readonly key?: string;
   readonly doing?: string;
+  readonly name?: string;
+  readonly state?: string;
   readonly message?: string;
   readonly fields?: Readonly<Record<string, unknown>>;
 };

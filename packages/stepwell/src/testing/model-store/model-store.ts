@@ -8,6 +8,7 @@
 import { StepwellError } from "../../model/errors.ts";
 import type { NowMs, Store } from "../../store/store.ts";
 import { listActiveSteps } from "./attempt.ts";
+import { findBreaker, listBreakers, saveBreaker } from "./breaker.ts";
 import { claimRuns, listOldestDue, nextDue, resumePaused } from "./claim.ts";
 import { flush } from "./flush.ts";
 import { listHistory } from "./history.ts";
@@ -77,6 +78,9 @@ export function openModelStore({ clock }: ModelStoreOptions = {}): Store {
     buryWorker: (workerId, gone, nowMs) => call(() => buryWorker(world, workerId, gone, now(nowMs))),
     releaseRuns: (workerId, how, nowMs) => call(() => releaseRuns(world, workerId, how, now(nowMs))),
     retireWorker: (workerId) => call(() => retireWorker(world, workerId)),
+    findBreaker: (name, owner, nowMs) => call(() => findBreaker(world, name, owner, now(nowMs))),
+    saveBreaker: (breaker, owner) => call(() => saveBreaker(world, breaker, owner)),
+    listBreakers: (page, nowMs) => call(() => listBreakers(world, page, now(nowMs))),
     watch: () => () => {},
     close: async () => {
       closed = true;

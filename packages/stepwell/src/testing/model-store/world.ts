@@ -5,6 +5,7 @@
  * in the place of the old, so an answer that was given stays as it was.
  */
 import { StepwellError } from "../../model/errors.ts";
+import type { Breaker } from "../../model/breaker.ts";
 import type { HistoryEvent } from "../../model/history.ts";
 import type { InboxItem } from "../../model/inbox.ts";
 import { isTerminal, type Run, RUN_STATES } from "../../model/run.ts";
@@ -53,11 +54,12 @@ export type World = {
   books: Map<number, Book>;
   /** In the order in which they were made. */
   readonly remarks: (RemarkOf & { readonly operationId: string })[];
+  readonly breakers: Map<string, Breaker>;
 };
 
 /** A world in which nothing has happened. */
 export function emptyWorld(): World {
-  return { versions: [], workers: new Map(), newestWorkerId: 0, books: new Map(), remarks: [] };
+  return { versions: [], workers: new Map(), newestWorkerId: 0, books: new Map(), remarks: [], breakers: new Map() };
 }
 
 /** Every run that is kept, in the order they were inserted. */

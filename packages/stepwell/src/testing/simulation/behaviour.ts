@@ -28,6 +28,12 @@ export const TIMELY: Behaviour = { msMax: 500, strikeMs: 2_000, error: 0.05 };
 /** Fails for good as a rule. */
 export const ROTTEN: Behaviour = { error: 0.45, permanent: 0.15, retryAfter: 0.1 };
 
+/** Calls a service that is down for a third of the time. */
+export const SERVICE: Behaviour = { error: 0.05, permanent: 0.05, outages: true };
+
+/** What it is called through, by all who call it. */
+export const BREAKER = { name: "service", failures: 3, reset: 1_500 } as const;
+
 /** A step of that name whose outcome the scribe sees. */
 export function step(ctx: Ctx, s: Scribe, name: string, behaviour: Behaviour = SHAKY): Promise<string> {
   return s.see(name, ctx.step(name, s.work(behaviour)).retry(PLAIN));

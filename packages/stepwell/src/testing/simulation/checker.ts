@@ -5,6 +5,7 @@
  * with a history that breaks it and one that keeps it.
  */
 import { type Case, type Finding, type Invariant, openCase } from "./case.ts";
+import { BREAKER_INVARIANTS } from "./check-breakers.ts";
 import { COMPENSATION_INVARIANTS } from "./check-compensation.ts";
 import { OWNERSHIP_INVARIANTS } from "./check-ownership.ts";
 import { RUN_INVARIANTS } from "./check-runs.ts";
@@ -27,6 +28,7 @@ export const INVARIANTS: readonly Invariant[] = [
   ...OWNERSHIP_INVARIANTS,
   ...WAIT_INVARIANTS,
   ...COMPENSATION_INVARIANTS,
+  ...BREAKER_INVARIANTS,
 ].sort((a, b) => Number(a.id.slice(1)) - Number(b.id.slice(1)));
 
 /** Hold all invariants, or those of the given numbers, against the evidence. */

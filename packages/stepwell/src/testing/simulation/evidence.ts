@@ -5,8 +5,9 @@
  * written by step code, what clients asked for and were answered, and the runs as
  * they stand at the end. The checker compares them.
  */
+import type { Breaker, BreakerLook } from "../../model/breaker.ts";
 import type { HistoryEvent } from "../../model/history.ts";
-import type { Run, RunState } from "../../model/run.ts";
+import type { Owner, Run, RunState } from "../../model/run.ts";
 import type { Claim, Memory, Released, WorkerProcess } from "../../store/store.ts";
 import type { Write, WriteResult } from "../../store/write.ts";
 
@@ -34,6 +35,8 @@ export type StoreRecord = Stamp & { knownAt: number | null } & (
       }
     | ({ readonly kind: "free"; readonly workerId: number; readonly how: "died" | "left" } & Released)
     | { readonly kind: "retire"; readonly workerId: number }
+    | { readonly kind: "look"; readonly name: string; readonly owner: Owner | null; readonly look: BreakerLook }
+    | { readonly kind: "breaker"; readonly breaker: Breaker; readonly owner: Owner | null; readonly saved: boolean }
   );
 
 /** What step code and bodies wrote down. `run` is a {@link runText}; `wallMs` the clock of the process, put right. */

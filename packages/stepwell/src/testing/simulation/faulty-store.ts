@@ -107,6 +107,7 @@ export function openFaultyStore(disk: Disk, caller: Process, dice: Dice, hostMs:
     listHistory: (rowId) => read(() => store.listHistory(rowId)),
     listActiveSteps: (rowId) => read(() => store.listActiveSteps(rowId)),
     ...registryCalls(line, clock),
+    ...breakerCalls(line, clock),
     watch: (onChange) => watch(line, onChange),
     close: () => Promise.resolve(),
   };
@@ -173,6 +174,30 @@ function registryCalls(
         () => store.retireWorker(workerId),
         () => ({ kind: "retire", workerId }),
       ),
+  };
+}
+
+function breakerCalls(
+  line: Line,
+  clock: (nowMs: NowMs) => number,
+): Pick<Store, "findBreaker" | "saveBreaker" | "listBreakers"> {
+  const { store } = line.disk;
+  return {
+    findBreaker: (name, owner, nowMs) =>
+      send(
+        line,
+        "read",
+        () => store.findBreaker(name, owner, clock(nowMs)),
+        (look) => ({ kind: "look", name, owner, look }),
+      ),
+    saveBreaker: (breaker, owner) =>
+      send(
+        line,
+        "write",
+        () => store.saveBreaker(breaker, owner),
+        (saved) => ({ kind: "breaker", breaker, owner, saved }),
+      ),
+    listBreakers: (page, nowMs) => send(line, "read", () => store.listBreakers(page, clock(nowMs))),
   };
 }
 
@@ -265,10 +290,13 @@ function tellWatching({ watching }: Disk, committer: Process): void {
   }
 }
 
-/** What every adapter owes: a claim whose answer was lost is given again, as long as it is held, and within the limit. */
+/**
+ * What every adapter owes: a claim whose answer was lost is given again to the worker that made it, as long as it is held,
+ * and within the limit.
+ */
 async function claimAgain(
   line: Line,
-  { suspects, limit }: { readonly suspects: boolean; readonly limit: number },
+  { workerId, suspects, limit }: { readonly workerId: number; readonly suspects: boolean; readonly limit: number },
   claim: (limit: number) => Promise<readonly Claim[]>,
 ): Promise<readonly Claim[]> {
   const asked = suspects ? Math.min(limit, 1) : limit;
@@ -278,7 +306,7 @@ async function claimAgain(
     if (held.length >= asked) break;
     settled.add(one);
     const run = await line.disk.store.findRun(one.run);
-    if (run?.fence === one.run.fence && run.workerId === one.run.workerId) held.push({ ...one, run });
+    if (run?.fence === one.run.fence && run.workerId === workerId) held.push({ ...one, run });
   }
   const claims = held.length >= asked ? [] : await claim(asked - held.length);
   line.doubtful = line.doubtful.filter((one) => !settled.has(one));

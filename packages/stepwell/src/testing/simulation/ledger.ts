@@ -117,6 +117,8 @@ function readRecord(book: Book, record: StoreRecord): void {
     case "retire":
       return retire(book, record.workerId);
     case "memory":
+    case "look":
+    case "breaker":
       return;
   }
 }

@@ -68,6 +68,9 @@ export type Scenario = {
 /** Chance of a run that kills its workers. */
 const DEADLY = 0.1;
 
+/** Chance of runs that share a circuit breaker. */
+const GUARDED = 0.15;
+
 /** Chance that newer code comes in. */
 const ROLLOUT = 0.4;
 
@@ -96,6 +99,7 @@ export function drawScenario(dice: Dice, shapes: readonly ShapeName[] = SHAPE_NA
     runs: [
       ...drawRuns(dice.split("runs"), stormMs, crowded ? ["crowd"] : shapes),
       ...(calm ? [] : drawDeadlyRuns(dice.split("deadly"), stormMs)),
+      ...drawGuardedRuns(dice.split("guarded"), stormMs),
     ],
     accidents: calm
       ? drawCalmAccidents(setting)
@@ -128,6 +132,16 @@ function drawRuns(dice: Dice, stormMs: number, shapes: readonly ShapeName[]): Ru
 /** Now and then one that kills its workers, beside the others. */
 function drawDeadlyRuns(dice: Dice, stormMs: number): RunPlan[] {
   return dice.chance(DEADLY) ? [{ ...drawRun(dice, 0, stormMs / 2, ["deadly"]), id: "deadly" }] : [];
+}
+
+/** Now and then some that call one service, beside the others. */
+function drawGuardedRuns(dice: Dice, stormMs: number): RunPlan[] {
+  if (!dice.chance(GUARDED)) return [];
+  const count = 2 + dice.integer(5);
+  return Array.from({ length: count }, (_, index) => {
+    const plan = drawRun(dice, index, stormMs, ["guarded"]);
+    return { ...plan, id: `guarded-${index}` };
+  });
 }
 
 function drawRun(dice: Dice, index: number, stormMs: number, shapes: readonly ShapeName[]): RunPlan {

@@ -24,6 +24,8 @@ export type Behaviour = {
   readonly hang?: number;
   /** Tells of itself when it begins. */
   readonly beats?: boolean;
+  /** Fails as a rule when it ends in an outage: a third of the time. */
+  readonly outages?: boolean;
   /** Ends its process, until the storm is over. */
   readonly deadly?: boolean;
   /** `code` of what it throws. */
@@ -108,7 +110,12 @@ async function perform(desk: Desk, task: Task, behaviour: Behaviour, step: StepC
     end("error");
     throw error;
   }
-  const failure = chooseFailure(dice, behaviour, `${task.key} failed in attempt ${attempt}`);
+  const down = behaviour.outages === true && isOutage(desk.stamp().trueMs);
+  const failure = chooseFailure(
+    dice,
+    down ? { ...behaviour, error: DOWN } : behaviour,
+    `${task.key} failed in attempt ${attempt}`,
+  );
   if (failure === null) {
     end("value");
     return `${task.key}#${execution}`;
@@ -116,6 +123,16 @@ async function perform(desk: Desk, task: Task, behaviour: Behaviour, step: StepC
   const permanent = failure instanceof PermanentError;
   end(permanent ? "permanent" : "error", failure instanceof RetryableError ? (failure.retryAfterMs ?? null) : null);
   throw failure;
+}
+
+/** Chance of an error in an outage: some calls come through all the same. What is permanent is so at any time. */
+const DOWN = 0.85;
+
+const OUTAGE_MS = 4_000;
+
+/** Whether the service that some steps call is down: so long of every three times that. */
+function isOutage(trueMs: number): boolean {
+  return Math.floor(trueMs / OUTAGE_MS) % 3 === 0;
 }
 
 /** Take time; half of the hands let go when their signal fires, the others work on. */

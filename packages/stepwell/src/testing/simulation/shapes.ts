@@ -9,6 +9,7 @@ import type { Ctx, Workflow } from "../../engine/workflow.ts";
 import { workflow } from "../../engine/workflow.ts";
 import { APPROVAL, ORDER, PLAIN, ROTTEN, SHAKY, type ShapeInput, SOUND, step, TIMELY, UNDO } from "./behaviour.ts";
 import { undoKey } from "./case.ts";
+import { guarded } from "./shapes-of-breakers.ts";
 import { appointed, beside, contest, items, limited, LIMITED_MS } from "./shapes-of-scope.ts";
 import type { StepPolicy } from "./evidence.ts";
 import { type Behaviour, type Desk, openScribe, type Scribe } from "./scribe.ts";
@@ -17,6 +18,7 @@ import { type Behaviour, type Desk, openScribe, type Scribe } from "./scribe.ts"
 export const POLICIES: Readonly<Record<string, StepPolicy>> = {
   "*": { attemptsMax: PLAIN.attempts, delayMsMin: PLAIN.base, timed: false },
   timed: { attemptsMax: 3, delayMsMin: 100, timed: true },
+  call: { attemptsMax: PLAIN.attempts, delayMsMin: 0, timed: false },
   once: { attemptsMax: 1, delayMsMin: 0, timed: false },
   [undoKey("*")]: { attemptsMax: UNDO.attempts, delayMsMin: UNDO.base, timed: false },
 };
@@ -71,6 +73,7 @@ function bodiesOf(child: (name: string) => Workflow<ShapeInput, unknown>): Reado
     appointed,
     limited: (ctx, input, s) => limited(ctx, input, s, child),
     deadly,
+    guarded,
   };
 }
 
@@ -99,8 +102,8 @@ export const SHAPE_NAMES = [
   "limited",
 ] as const;
 
-/** One of {@link SHAPE_NAMES}, or the one that kills its workers, which is no ordinary company. */
-export type ShapeName = (typeof SHAPE_NAMES)[number] | "deadly";
+/** One of {@link SHAPE_NAMES}; or the one that kills its workers, and those that share a breaker, which keep to themselves. */
+export type ShapeName = (typeof SHAPE_NAMES)[number] | "deadly" | "guarded";
 
 /** One after another, each named by what the one before returned. */
 async function sequence(ctx: Ctx, input: ShapeInput, s: Scribe): Promise<string> {

@@ -11,7 +11,7 @@ import { testStore } from "../../../src/testing/conformance/store.ts";
 const url = useFreshDatabase();
 const pace = openHost();
 
-const TABLES = ["attributes", "notes", "inbox", "attempts", "steps", "runs", "workers", "versions"];
+const TABLES = ["breakers", "attributes", "notes", "inbox", "attempts", "steps", "runs", "workers", "versions"];
 const EMPTY = `WITH ${TABLES.map((table) => `${table} AS (DELETE FROM stepwell.${table})`).join(", ")}
   DELETE FROM stepwell.workflows`;
 

@@ -47,7 +47,19 @@ describe("migrate", () => {
     await migrate(client, AT);
     await migrate(client, AT);
     expect(await numbers()).toEqual(MIGRATIONS.map(({ number }) => number));
-    const ours = ["attempts", "attributes", "inbox", "notes", "runs", "steps", "versions", "workers", "workflows"];
+    const ours = [
+      "attempts",
+      "attributes",
+      "breakers",
+      "inbox",
+      "notes",
+      "remarks",
+      "runs",
+      "steps",
+      "versions",
+      "workers",
+      "workflows",
+    ];
     expect((await tables()).filter((name) => name !== "stepwell_migrations")).toEqual(ours);
   });
 

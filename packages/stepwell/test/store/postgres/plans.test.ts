@@ -29,7 +29,7 @@ import {
 const url = useFreshDatabase();
 
 /** All but the group commit, which is below, and what follows it, see explain.sql. */
-const STATEMENTS = ["queries.sql", "look.sql"].flatMap((file) => {
+const STATEMENTS = ["queries.sql", "look.sql", "breaker.sql"].flatMap((file) => {
   const text = readFileSync(new URL(`../../../src/store/postgres/${file}`, import.meta.url), "utf8");
   return [...text.matchAll(/^-- name: (\w+)$/gm)].map(([, name]) => name as QueryName);
 });

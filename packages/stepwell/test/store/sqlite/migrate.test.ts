@@ -35,7 +35,19 @@ describe("migrate", () => {
     const db = new DatabaseSync(freshPath());
     migrate(db, "x.db");
     expect(versionOf(db)).toBe(MIGRATIONS.length);
-    const ours = ["attempts", "attributes", "inbox", "notes", "runs", "steps", "versions", "workers", "workflows"];
+    const ours = [
+      "attempts",
+      "attributes",
+      "breakers",
+      "inbox",
+      "notes",
+      "remarks",
+      "runs",
+      "steps",
+      "versions",
+      "workers",
+      "workflows",
+    ];
     expect(tablesOf(db).filter((name) => !String(name).startsWith("sqlite_"))).toEqual(ours);
     migrate(db, "x.db");
     expect(versionOf(db)).toBe(MIGRATIONS.length);
@@ -88,11 +100,11 @@ describe("migrate", () => {
     const path = freshPath();
     await (await openSqliteStore(path)).close();
     const db = new DatabaseSync(path);
-    db.exec("PRAGMA user_version = 7");
+    db.exec(`PRAGMA user_version = ${NEWEST + 1}`);
     const failure = await openSqliteStore(path).catch((error: unknown) => error);
-    expect(failure).toMatchObject({ code: "STORE_NEWER", details: { found: 7, newest: MIGRATIONS.length } });
+    expect(failure).toMatchObject({ code: "STORE_NEWER", details: { found: NEWEST + 1, newest: NEWEST } });
     expect(String(failure)).toContain(`schemas up to ${NEWEST}. Update this process`);
-    expect(versionOf(db)).toBe(7);
+    expect(versionOf(db)).toBe(NEWEST + 1);
     db.close();
   });
 

@@ -44,12 +44,17 @@ const BY_INDEX: readonly (readonly [query: keyof typeof QUERIES, plan: string])[
   ["listRunsByAttribute", "SEARCH other USING PRIMARY KEY (name=? AND value=? AND run_id=?)"],
   ["deleteAttribute", "SEARCH attributes USING PRIMARY KEY (name=? AND value=? AND run_id=?)"],
   ["listEnded", "SEARCH runs USING INTEGER PRIMARY KEY (rowid=?)"],
+  ["findBreaker", "SEARCH breakers USING PRIMARY KEY (name=?)"],
+  ["findBreaker", "SEARCH runs USING INTEGER PRIMARY KEY (rowid=?)"],
+  ["saveBreaker", "SEARCH runs USING INTEGER PRIMARY KEY (rowid=?)"],
+  ["listBreakers", "SEARCH breakers USING PRIMARY KEY (name>?)"],
+  ["listBreakers", "SEARCH prober USING INTEGER PRIMARY KEY (rowid=?)"],
 ];
 
 /** One run's rows, or one page, are put in order; a claim, an inbox and a wake never are. */
 const SORTED: readonly string[] = ["listCheckpoints", "listAttempts", "listActiveSteps"];
 
-/** The registries are read whole, and so are a filter's own lists and what is left of a walk that ended. */
+/** The registries are read whole, and so are a filter's own lists, what is left of a walk that ended, and one row made up. */
 const SCANNED: readonly string[] = [
   "countAttribute",
   "listRunsByAttribute",
@@ -57,6 +62,7 @@ const SCANNED: readonly string[] = [
   "findOthers",
   "listWorkers",
   "savePlainSteps",
+  "findBreaker",
 ];
 
 describe("query plans", () => {
@@ -74,6 +80,6 @@ describe("query plans", () => {
     const plan = planOf(sql).replaceAll(/SCAN (CONSTANT ROW|json_each)/g, "");
     expect(plan.includes("TEMP B-TREE")).toBe(SORTED.includes(name));
     if (!SCANNED.includes(name)) expect(plan).not.toContain("SCAN");
-    expect(plan).not.toMatch(/SCAN (runs|steps|attempts|inbox|notes|attributes)\b/);
+    expect(plan).not.toMatch(/SCAN (runs|steps|attempts|inbox|notes|attributes|breakers)\b/);
   });
 });

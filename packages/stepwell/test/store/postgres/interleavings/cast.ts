@@ -1,6 +1,7 @@
 /**
  * Cast: the workers and runs with which every interleaving begins, made by calls of the store.
  */
+import type { Breaker } from "../../../../src/model/breaker.ts";
 import type { Owner, Parent } from "../../../../src/model/run.ts";
 import type { Store } from "../../../../src/store/store.ts";
 import type { Write } from "../../../../src/store/write.ts";
@@ -49,6 +50,12 @@ export type Cast = {
   readonly paused: Owner;
 };
 
+/** As it stands before. */
+export const BREAKER: Breaker = {
+  ...{ name: "gateway", revision: 1, epoch: 1, failures: ["x"], sinceMs: NOW, openUntilMs: NOW },
+  ...{ probe: null, touched: null },
+};
+
 /** When the operations happen. */
 export const AT = NOW + 10;
 
@@ -90,6 +97,7 @@ export async function enterCast(store: Store): Promise<Cast> {
     transitionOf(paused, { kind: "pause", error: '{"name":"E"}' }),
   );
   await insertPending(byA!, { id: "due" });
+  await store.saveBreaker(BREAKER, null);
   return { versionId, a, b, c, run, heard, undoing, child, parent, grandchild, orphan, parked, paused };
 }
 

@@ -1,6 +1,7 @@
 /**
  * Operations: everything that a store's callers may do at the same moment, each in its interesting variants, on the cast.
  */
+import type { Breaker } from "../../../../src/model/breaker.ts";
 import type { NewAttempt } from "../../../../src/model/step.ts";
 import type { Owner } from "../../../../src/model/run.ts";
 import type { Store } from "../../../../src/store/store.ts";
@@ -17,7 +18,7 @@ import {
   postOf,
   transitionOf,
 } from "../../../../src/testing/conformance/scene.ts";
-import { AT, awaitedBy, type Cast } from "./cast.ts";
+import { AT, awaitedBy, BREAKER, type Cast } from "./cast.ts";
 
 /** One call of the store; what it answers. */
 export type Call = (store: Store) => Promise<unknown>;
@@ -44,6 +45,7 @@ export function listOperations(cast: Cast): readonly Operation[] {
     ...knots(cast),
     ...claims(cast),
     ...registry(cast),
+    ...breakers(cast),
   ];
 }
 
@@ -241,6 +243,25 @@ function registry({ versionId, a, b, c }: Cast): readonly Operation[] {
     does("a deploy resumes the paused", (store) => store.resumePaused([versionId], AT)),
     does("somebody brings a version", async (store) => {
       await store.ensureVersion({ namespace: "test", name: "other", version: "2.0.0" });
+    }),
+  ];
+}
+
+/** The same revision, by several who looked before; each in a way of its own. */
+function breakers({ run, heard, parent }: Cast): readonly Operation[] {
+  const saves = (name: string, fields: Partial<Breaker>, owner: Owner | null): Operation =>
+    does(name, (store) => store.saveBreaker({ ...BREAKER, revision: 2, ...fields }, owner));
+  const fresh = { name: "fresh", revision: 1 };
+  return [
+    saves("A probes", { epoch: 2, probe: { mark: "A", owner: run } }, run),
+    saves("A probes for another run", { epoch: 2, probe: { mark: "A2", owner: heard } }, heard),
+    saves("B probes", { epoch: 2, probe: { mark: "B", owner: parent } }, parent),
+    saves("somebody resets the breaker", { epoch: 2, openUntilMs: null, failures: [] }, null),
+    saves("A asks a fresh breaker", fresh, run),
+    saves("B asks a fresh breaker", { ...fresh, failures: ["b"] }, parent),
+    does("somebody looks at the breaker", async (store) => {
+      const { breaker, held } = await store.findBreaker(BREAKER.name, run, AT);
+      return { revision: breaker?.revision, held };
     }),
   ];
 }

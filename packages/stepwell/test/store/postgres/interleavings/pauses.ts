@@ -39,6 +39,7 @@ const INSERTED: Readonly<Record<string, string>> = {
   "a run": `INSERT INTO runs (workflow_id, version_id, public_id, state, created_at_ms, seed, actor, input)
     SELECT workflow_id, version_id, name, 'pending', 0, 1, 'kim', '1'
     FROM runs CROSS JOIN (VALUES ('new'), ('spawned')) AS fresh (name) WHERE public_id = 'run'`,
+  "a breaker": `INSERT INTO breakers (name, revision, epoch, since_ms, failures) VALUES ('fresh', 1, 1, 0, '[]')`,
   "a version": `WITH fresh AS (INSERT INTO workflows (namespace, name) VALUES ('test', 'other') RETURNING id)
     INSERT INTO versions (workflow_id, version) SELECT id, '2.0.0' FROM fresh`,
 };
@@ -50,6 +51,7 @@ const STATEMENTS_MAX = 4;
 export const PAUSES: readonly Pause[] = [
   ...WORKERS.map((name) => lockedRow(`worker ${name}`, null, `SELECT FROM workers WHERE name = '${name}' FOR UPDATE`)),
   ...RUNS.map((name) => lockedRow(`run ${name}`, name, `SELECT FROM runs WHERE public_id = '${name}' FOR UPDATE`)),
+  lockedRow("the breaker", null, "SELECT FROM breakers FOR UPDATE"),
   ...Object.entries(INSERTED).map(([name, sql]) => lockedRow(`${name} that is being inserted`, null, sql)),
   ...Array.from({ length: STATEMENTS_MAX - 1 }, (_, index) => beforeStatement(index + 2)),
 ];

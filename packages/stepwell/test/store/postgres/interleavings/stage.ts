@@ -37,6 +37,7 @@ const TABLES = [
   "inbox",
   "notes",
   "attributes",
+  "breakers",
 ] as const;
 
 /** Tables whose rows the server numbers. */

@@ -1,0 +1,3 @@
+-- Back from 0005: breakers are forgotten, and with them that one is open.
+
+DROP TABLE breakers;
