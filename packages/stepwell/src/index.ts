@@ -18,6 +18,10 @@ export {
 export type { StepDefaults } from "./engine/scope.ts";
 export type { ChildChain, NamedChain, Settled, ShapedChain, StepChain, StepError } from "./engine/chain.ts";
 export { migrateDown, migrateUp, openEngine, type StoreOption } from "./engine/open.ts";
+export type { ApprovalInfo, ApprovalList, ApprovalListFilter, Approvals, DecisionInfo } from "./engine/approvals.ts";
+export type { Addressees, ApprovalOf, ApproveOptions, Escalation } from "./engine/approval-plan.ts";
+export type { ApprovalRef, ApproveAnswer, Receipt, RefuseAnswer } from "./engine/decide.ts";
+export type { ApprovalOutcome, ApprovalState, Decision } from "./model/approval.ts";
 export type { Engine, StartOptions } from "./engine/engine.ts";
 export type { WorkerInfo } from "./engine/fleet.ts";
 export type { ListFilter, Moment, RunList } from "./engine/list.ts";

@@ -15,6 +15,8 @@ import type { StepWork } from "./attempt.ts";
 import { setAttributes } from "./attributes.ts";
 import { openBinder } from "./bound.ts";
 import { type CallConfig, newCallConfig } from "./chain.ts";
+import { type ApproveOptions, toPlan } from "./approval-plan.ts";
+import { performApprove } from "./approve.ts";
 import { performRun, performStart } from "./children.ts";
 import type { Deps } from "./deps.ts";
 import { type EachBody, eachItem } from "./each.ts";
@@ -77,6 +79,11 @@ const METHODS: Methods = {
   sleepUntil: (door, timer: StepName, moment: Date | number) =>
     open(door, timer, "sleep", performSleepUntil(parseMoment(moment, `sleepUntil "${String(timer)}"`))),
   waitFor,
+  approve: (door, name: StepName, options: ApproveOptions) => {
+    const { actor } = door.exec.run;
+    const plan = toPlan(`approve "${String(name)}"`, options, actor, door.deps.settings.limits);
+    return open(door, name, "approval", performApprove(plan));
+  },
   all: (_door, calls: Parameters<typeof allOf>[0]) => allOf(calls),
   race: (door, race: StepName, contenders: Contenders) => {
     checkContenders(String(race), contenders);

@@ -8,6 +8,7 @@ import type { Elsewhere } from "./elsewhere.ts";
 import type { Host } from "./host.ts";
 import type { Registry } from "./registry.ts";
 import type { LogEntry, Settings } from "./settings.ts";
+import type { Verdicts } from "./verdicts.ts";
 import type { Watchers } from "./watch.ts";
 
 /** What the hot path asks of the local worker; an engine that does not work answers no to everything. */
@@ -40,6 +41,7 @@ export type Deps = {
   readonly registry: Registry;
   readonly watchers: Watchers;
   readonly elsewhere: Elsewhere;
+  readonly verdicts: Verdicts;
   readonly worker: WorkerDoor;
   /** Null by default: off is free. */
   readonly log: ((entry: LogEntry) => void) | null;

@@ -3,10 +3,10 @@
  */
 import { parseDuration, type Duration } from "../model/duration.ts";
 import { StepwellError } from "../model/errors.ts";
-import { parseWorkflowName } from "../model/identity.ts";
 import { checkKeys } from "../model/options.ts";
 import type { Store } from "../store/store.ts";
 import { type Bulk, openBulk } from "./bulk.ts";
+import { type Approvals, approvalCalls } from "./approvals.ts";
 import { type Breakers, openBreakers } from "./breakers.ts";
 import { openCommitter } from "./commit.ts";
 import type { Deps, WorkerDoor } from "./deps.ts";
@@ -25,13 +25,14 @@ import {
 import type { Host, Place } from "./host.ts";
 import { type Investigations, openInvestigations } from "./investigate.ts";
 import { type ListFilter, listRuns, type RunList } from "./list.ts";
-import { nameOf, openRegistry } from "./registry.ts";
+import { openRegistry } from "./registry.ts";
 import { type EngineOptions, toSettings, toWork, type WorkOptions } from "./settings.ts";
 import type { Signal } from "./signal.ts";
 import { insertRun, prepareRun } from "./submit.ts";
+import { openVerdicts } from "./verdicts.ts";
 import { openWatchers } from "./watch.ts";
 import { openWorker, type Worker } from "./worker.ts";
-import type { Workflow } from "./workflow.ts";
+import { nameOf, type Workflow } from "./workflow.ts";
 
 /** Options of `start`. */
 export type StartOptions = ActorOption & {
@@ -101,6 +102,8 @@ export type Engine = {
   readonly bulk: Bulk;
   /** Runs that failed or are in quarantine, as cases: the reason, notes of operators, and how it was resolved. */
   readonly investigations: Investigations;
+  /** What people are asked to decide, and their decisions: see `ctx.approve`. */
+  readonly approvals: Approvals;
   /** The workers of this store: who they are, what they can execute, how busy they are, when they were last seen. */
   readonly workers: () => Promise<readonly WorkerInfo[]>;
   /** Circuit breakers of this store: what they stand at, and to trip or reset one by hand. */
@@ -131,6 +134,7 @@ export async function openEngineOn(store: Store, host: Host, options: EngineOpti
     committer: openCommitter(host, store, (error) => options.log?.({ level: "warn", message: error.message })),
     watchers,
     elsewhere: openElsewhere({ host, store, watchers, settings }, worker.leaseHeld),
+    verdicts: openVerdicts(),
     worker,
     log: options.log ?? null,
   });
@@ -189,6 +193,7 @@ function engineCalls(deps: Deps, seat: Seat): Engine {
     fork: (workflow: Workflow | string, id: string, options?: ForkOptions) => handleOf(workflow, id).fork(options),
     bulk: openBulk(deps),
     investigations: openInvestigations(deps),
+    approvals: approvalCalls(deps),
     workers: () => listFleet(deps),
     breakers: openBreakers(deps),
     work: (options) => startWorking(deps, seat, options ?? {}, close),
@@ -220,7 +225,7 @@ async function startRun(
 }
 
 function registered(deps: Deps, name: string): Workflow {
-  const { namespace, name: short } = parseWorkflowName(name, `workflow "${name}"`);
+  const { namespace, name: short } = nameOf(name);
   const workflow = deps.registry.findNewest(namespace, short);
   if (workflow === null) throw new StepwellError("WORKFLOW_NOT_REGISTERED", `"${name}" is not registered here.`);
   return workflow;

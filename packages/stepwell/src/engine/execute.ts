@@ -13,6 +13,7 @@ import { decide, type Outcome, toEnding, type Transition } from "../model/transi
 import type { WriteResult } from "../store/write.ts";
 import { syncAttributes } from "./attributes.ts";
 import { findChildren } from "./bereave.ts";
+import { abandonApprovals } from "./approve.ts";
 import { cancelChildren } from "./children.ts";
 import { compensate, resumeCompensation, uncollected } from "./compensate.ts";
 import { openContext } from "./context.ts";
@@ -71,6 +72,10 @@ async function finish(deps: Deps, exec: Execution, outcome: Outcome): Promise<Tr
   exec.finishing = true;
   if (exec.attributes !== null && exec.bodyEnded) syncAttributes(deps, exec);
   if (exec.open.size > 0 || exec.held.length > 0 || isBusy(exec)) await settleFloating(deps, exec, outcome);
+  if (exec.approvals.size > 0 && !isGivenBack(outcome)) {
+    abandonApprovals(deps, exec);
+    await quiet(deps, exec, null);
+  }
   const standing = {
     compensable: exec.run.ending === null ? exec.compensations.size + uncollected(exec).length : 0,
     ending: exec.run.ending,
@@ -122,7 +127,7 @@ function applied(deps: Deps, exec: Execution, transition: Transition, result: Wr
  */
 async function settleFloating(deps: Deps, exec: Execution, outcome: Outcome): Promise<void> {
   exec.waits.clear();
-  const goesOn = outcome.kind === "drained" || outcome.kind === "stuck" || outcome.kind === "held";
+  const goesOn = isGivenBack(outcome);
   if (!goesOn) cancelChildren(deps, exec);
   const floating = [...exec.open.keys(), ...exec.held.splice(0).map(({ call }) => call.key)];
   const cause = goesOn ? "lost" : outcome.kind === "cancelled" || outcome.kind === "expired" ? "cancelled" : "floating";
@@ -137,6 +142,11 @@ async function settleFloating(deps: Deps, exec: Execution, outcome: Outcome): Pr
   if (outcome.kind === "returned" || outcome.kind === "threw") {
     for (const key of floating) saveNote(deps, exec, { note: "floating", value: encode({ key }).text });
   }
+}
+
+/** The run goes on later: its waits do, too. */
+function isGivenBack({ kind }: Outcome): boolean {
+  return kind === "drained" || kind === "stuck" || kind === "held";
 }
 
 /** Resolves when nothing is under way, or after `graceMs`; null: however long it takes. */

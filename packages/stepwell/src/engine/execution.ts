@@ -117,6 +117,8 @@ export type Execution = {
   waitCounts: Late<number>;
   readonly open: Map<string, OpenCall>;
   waits: Late<PendingWait>;
+  /** Keys of approvals that have been opened and have no outcome. */
+  approvals: Set<string>;
   readonly stepping: Set<RunningStep>;
   /** Step code that the run does not wait for any longer; it may still be running. */
   readonly abandoned: RunningStep[];
@@ -147,7 +149,7 @@ export type Execution = {
   deliveries: Delivery[];
   /** How many of them were recorded by an earlier execution. */
   replaying: number;
-  /** True while the inbox is read because waits for signals are due. */
+  /** True while the inbox is read because waits that outsiders may end are due. */
   timingOut: boolean;
   deliveriesSorted: boolean;
   pumping: boolean;
@@ -171,6 +173,7 @@ export type Execution = {
 
 /** Stands for every map that has had no entry yet. */
 const NOTHING: Map<string, never> = new Map<string, never>();
+const NO_KEYS: Set<string> = new Set();
 
 /** A map that is made with its first entry; see {@link added}. */
 export type Late<V> = Omit<Map<string, V>, "set">;
@@ -209,6 +212,7 @@ export function newExecution(
     waitCounts: NOTHING,
     open: new Map(),
     waits: NOTHING,
+    approvals: memory === null ? NO_KEYS : openApprovals(memory),
     stepping: new Set(),
     abandoned: [],
     unanswered: 0,
@@ -257,6 +261,14 @@ export function takeInput(exec: Execution): unknown {
 function newestAttempts({ attempts }: Memory): Map<string, Attempt> {
   const told = attempts.filter((attempt) => attempt.state !== "running");
   return new Map(told.map((attempt) => [attempt.key, attempt]));
+}
+
+/** Begun by an earlier execution: what this body does not ask for again has to be closed all the same. */
+function openApprovals({ attempts, checkpoints }: Memory): Set<string> {
+  if (!attempts.some(({ kind }) => kind === "approval")) return NO_KEYS;
+  const begun = attempts.filter(({ kind }) => kind === "approval");
+  const ended = new Set(checkpoints.map(({ key }) => key));
+  return new Set(begun.map(({ key }) => key).filter((key) => !ended.has(key)));
 }
 
 function lastBeats({ attempts }: Memory): Map<string, string> | null {

@@ -48,6 +48,7 @@ function giveUpCall(deps: Deps, call: OpenCall, reason: StepwellError): void {
   if (config.ended) return;
   exec.held = exec.held.filter((held) => held.call !== call);
   exec.waits.delete(key);
+  exec.approvals.delete(key);
   for (const step of exec.stepping) {
     if (step.context.step !== key) continue;
     abortStep(step, "cancelled", reason);

@@ -83,14 +83,19 @@ export async function continueExecution(deps: Deps, exec: Execution, claim: Clai
 function fireDue(deps: Deps, exec: Execution): boolean {
   const nowMs = storeNowMs(deps.host, exec);
   const due = [...exec.waits.values()].filter((wait) => wait.dueAtMs !== null && wait.dueAtMs <= nowMs);
-  const signals = exec.timingOut ? [] : due.filter((wait) => wait.kind === "signal");
-  const others = due.filter((wait) => wait.kind !== "signal");
+  const addressed = exec.timingOut ? [] : due.filter(isAddressed);
+  const others = due.filter((wait) => !isAddressed(wait));
   for (const wait of others) fireWait(exec, wait);
-  if (signals.length > 0) timeOut(deps, exec, signals).catch((error: unknown) => loseExecution(exec, error));
-  return signals.length + others.length > 0;
+  if (addressed.length > 0) timeOut(deps, exec, addressed).catch((error: unknown) => loseExecution(exec, error));
+  return addressed.length + others.length > 0;
 }
 
-/** A signal that was stored before the deadline, by another process, comes before the timeout (P6). */
+/** Outsiders may end it as well as time. */
+function isAddressed({ kind }: PendingWait): boolean {
+  return kind === "signal" || kind === "approval";
+}
+
+/** A signal or a decision that was stored before the deadline, by another process, comes before the timeout (P6). */
 async function timeOut(deps: Deps, exec: Execution, waits: readonly PendingWait[]): Promise<void> {
   exec.unanswered += 1;
   exec.timingOut = true;
@@ -110,7 +115,7 @@ function fireWait(exec: Execution, wait: PendingWait): void {
 export function nextDueInMs(deps: Deps, exec: Execution): number | null {
   let dueAtMs = (exec.run.ending === null ? exec.run.deadlineAtMs : null) ?? Infinity;
   for (const wait of exec.waits.values()) {
-    const beingLookedAt = exec.timingOut && wait.kind === "signal";
+    const beingLookedAt = exec.timingOut && isAddressed(wait);
     if (!beingLookedAt) dueAtMs = Math.min(dueAtMs, wait.dueAtMs ?? Infinity);
   }
   return dueAtMs === Infinity ? null : Math.max(0, dueAtMs - storeNowMs(deps.host, exec));

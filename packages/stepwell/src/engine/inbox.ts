@@ -1,5 +1,5 @@
 /**
- * Inbox: what arrives for a run while this worker executes it. Signals and child
+ * Inbox: what arrives for a run while this worker executes it. Signals, decisions and child
  * outcomes go to the wait that wants them, or stay until one does; what operators ask for stops the run, or lets it go on.
  */
 import { decode } from "../model/json.ts";
@@ -71,5 +71,6 @@ function cancelledError(exec: Execution, item: InboxItem): StepwellError {
 }
 
 function wants(wait: Pick<PendingWait, "kind" | "key" | "name">, item: InboxItem): boolean {
+  if (wait.kind === "approval") return item.kind === "decision" && item.name === wait.key;
   return wait.kind === item.kind && (wait.kind === "child" ? wait.key : wait.name) === item.name;
 }

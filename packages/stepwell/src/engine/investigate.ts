@@ -15,7 +15,10 @@ import type { Deps } from "./deps.ts";
 import { getRun } from "./find.ts";
 import { openHandle, type RequestOptions, type RunHandle, type RunStatus, toStatus } from "./handle.ts";
 import { FILTER_KEYS, type ListFilter, pageOfRuns } from "./list.ts";
-import { nameOf, type Named } from "./registry.ts";
+import { nameOf, type Workflow } from "./workflow.ts";
+
+/** A workflow, or its name. */
+type Named = Workflow<never, unknown> | string;
 
 /** What an operator has written down. */
 export type InvestigationNote = { readonly actor: string; readonly text: string; readonly atMs: number };

@@ -50,7 +50,8 @@ export type RunList = {
 /** Calls of the store for one page at most. */
 const LOOKS_MAX = 128;
 
-const LIMIT_DEFAULT = 100;
+/** Rows of a page unless told otherwise. */
+export const LIMIT_DEFAULT = 100;
 const LIMIT_MAX = 1_000;
 
 /** Fields that choose runs. */
@@ -69,14 +70,12 @@ export async function pageOfRuns(
 ): Promise<{ readonly runs: readonly Run[]; readonly cursor: string | null }> {
   checkKeys("filter of list", filter, [...FILTER_KEYS, "limit", "cursor"]);
   const { limit = LIMIT_DEFAULT, cursor = null } = filter;
-  if (!Number.isSafeInteger(limit) || limit < 1 || limit > LIMIT_MAX) {
-    throw invalid(`limit must be a whole number from 1 to ${LIMIT_MAX}, got ${String(limit)}`);
-  }
+  checkLimit(limit);
   const wanted = toRunFilter(filter);
-  const mark = deps.host.hash(canonicalText(wanted)).slice(0, MARK_LENGTH);
+  const mark = deps.host.hash(canonicalText(wanted));
   const from = cursor === null ? null : parseCursor(cursor, mark);
   const { runs, beforeRowId } = await collect(deps, wanted, { limit, from });
-  return { runs, cursor: beforeRowId === null ? null : `${beforeRowId.toString(36)}.${mark}` };
+  return { runs, cursor: beforeRowId === null ? null : toCursor(beforeRowId, mark) };
 }
 
 /** All runs that the filter finds, newest first, page by page. */
@@ -122,7 +121,11 @@ function toRunFilter(filter: ListFilter): Omit<RunFilter, "limit"> {
   };
 }
 
-function toName({ workflow, namespace }: ListFilter): Pick<RunFilter, "namespace" | "name"> {
+/** What a filter by workflow and namespace means. */
+export function toName({
+  workflow,
+  namespace,
+}: Pick<ListFilter, "workflow" | "namespace">): Pick<RunFilter, "namespace" | "name"> {
   if (namespace !== undefined) parseWorkflowName(`${String(namespace)}/any`, "namespace of list");
   if (workflow === undefined) return namespace === undefined ? {} : { namespace };
   const bare = typeof workflow === "string" && namespace !== undefined && !workflow.includes("/");
@@ -166,12 +169,24 @@ function shown(value: unknown): string {
 /** Characters that stand for the filter in a cursor. */
 const MARK_LENGTH = 8;
 
-function parseCursor(cursor: string, mark: string): number {
+/** Where the next page begins; `mark`: a hash of the filter. */
+export function toCursor(before: number, mark: string): string {
+  return `${before.toString(36)}.${mark.slice(0, MARK_LENGTH)}`;
+}
+
+/** OPTION_INVALID for one that is none, or of another filter. */
+export function parseCursor(cursor: string, mark: string): number {
   const match = typeof cursor === "string" ? /^([0-9a-z]{1,11})\.(.{8})$/.exec(cursor) : null;
   const beforeRowId = Number.parseInt(match?.[1] ?? "", 36);
   if (!Number.isSafeInteger(beforeRowId)) throw invalid(`cursor ${shown(cursor)} is none that list has given`);
-  if (match?.[2] === mark) return beforeRowId;
+  if (match?.[2] === mark.slice(0, MARK_LENGTH)) return beforeRowId;
   throw invalid("cursor belongs to a page of another filter; begin without one, or keep the filter as it was");
+}
+
+/** OPTION_INVALID for a page that is too small or too large. */
+export function checkLimit(limit: number): void {
+  if (Number.isSafeInteger(limit) && limit >= 1 && limit <= LIMIT_MAX) return;
+  throw invalid(`limit must be a whole number from 1 to ${LIMIT_MAX}, got ${String(limit)}`);
 }
 
 function invalid(what: string): StepwellError {

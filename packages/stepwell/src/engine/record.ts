@@ -4,6 +4,7 @@
  * A stale answer means that another worker took the run: the execution is lost and
  * nobody who waited for the answer hears of it.
  */
+import type { NewApproval } from "../model/approval.ts";
 import { StepwellError } from "../model/errors.ts";
 import { failureText, toFailure } from "../model/failure.ts";
 import type { NoteKind } from "../model/history.ts";
@@ -43,20 +44,26 @@ function prove(deps: Deps, exec: Execution): void {
   deps.worker.proved(exec.run.rowId);
 }
 
-/** When an attempt or a wait is due: so long after the store has it, or at a moment by the store's clock. */
-export type Due = { readonly dueInMs: number } | { readonly dueAtMs: number };
+/** When an attempt or a wait is due: so long after the store has it, or at a moment by the store's clock; null: never. */
+export type Due = { readonly dueInMs: number } | { readonly dueAtMs: number | null };
 
 /** Save a failed attempt or the beginning of a wait; `saved` gets the moment when it is due. */
 export function saveAttempt(
   deps: Deps,
   exec: Execution,
-  { attempt, due }: { readonly attempt: Omit<NewAttempt, "seq" | "dueAtMs">; readonly due: Due },
-  saved: (dueAtMs: number) => void,
+  begin: {
+    readonly attempt: Omit<NewAttempt, "seq" | "dueAtMs">;
+    readonly due: Due;
+    readonly opens?: NewApproval | undefined;
+  },
+  saved: (dueAtMs: number | null) => void,
 ): void {
+  const { attempt, due, opens } = begin;
   const dueInMs = "dueInMs" in due ? due.dueInMs : null;
   const dueAtMs = "dueAtMs" in due ? due.dueAtMs : null;
   const stored = { ...attempt, seq: nextSeq(exec, null), dueAtMs };
-  submit(deps, exec, { kind: "attempt", owner: exec.owner, attempt: stored, dueInMs }, (result) => {
+  const write = { kind: "attempt", owner: exec.owner, attempt: stored, dueInMs } as const;
+  submit(deps, exec, opens === undefined ? write : { ...write, opens }, (result) => {
     if (result.kind !== "stored") return refuse(deps, exec, whyNot(result, "an attempt"));
     observeClock(deps.host, exec, result.atMs);
     saved("dueAtMs" in due ? due.dueAtMs : result.atMs + due.dueInMs);

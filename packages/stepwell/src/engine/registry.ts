@@ -3,19 +3,10 @@
  * store those may continue.
  */
 import { StepwellError } from "../model/errors.ts";
-import { canContinue, compareVersions, identityText, parseWorkflowName } from "../model/identity.ts";
+import { canContinue, compareVersions, identityText } from "../model/identity.ts";
 import type { Identity } from "../model/run.ts";
 import type { NextDue, Store, Version } from "../store/store.ts";
 import type { Workflow } from "./workflow.ts";
-
-/** A workflow, or its name. */
-export type Named = Workflow<never, unknown> | string;
-
-/** What it is called. @throws StepwellError WORKFLOW_INVALID */
-export function nameOf(workflow: Named): { readonly namespace: string; readonly name: string } {
-  if (typeof workflow !== "string") return { namespace: workflow.namespace, name: workflow.name };
-  return parseWorkflowName(workflow, `workflow "${workflow}"`);
-}
 
 /** The workflows of one engine. */
 export type Registry = {

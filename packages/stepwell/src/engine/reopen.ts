@@ -85,7 +85,7 @@ async function planFamily(deps: Deps, run: Run, plan: Plan): Promise<readonly Re
   }
   const { rowId, generation } = run;
   const resolved = toResolved(memory.checkpoints, plan);
-  const usedUp = memory.inbox.filter((item) => item.kind !== "signal" && !isCompletion(item)).map(({ seq }) => seq);
+  const usedUp = memory.inbox.filter((item) => !isKept(item)).map(({ seq }) => seq);
   const note = toNote(run, reopening, plan);
   return [{ rowId, generation, reopening, usedUp, deliveries, note, resolved }, ...families.flat()];
 }
@@ -104,6 +104,11 @@ async function listAwaited(
   for (const { key, kind } of checkpoints) if (kind === "compensation") stays.add(undoneKey(key));
   const children = await deps.store.listChildren(run.rowId);
   return children.filter(({ parent }) => !stays.has(parent!.key));
+}
+
+/** What the next generation may still want. Who decided about an approval that is over will be told so. */
+function isKept(item: InboxItem): boolean {
+  return item.kind === "signal" || item.kind === "decision" || isCompletion(item);
 }
 
 /** The end of a child, whose call has not taken it. */

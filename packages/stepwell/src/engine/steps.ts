@@ -205,7 +205,7 @@ function saveFailedAttempt(
     readonly durationMs: number;
     readonly dueInMs: number;
   },
-): Promise<number> {
+): Promise<number | null> {
   const { failure, attempt, durationMs, dueInMs } = failed;
   const row = { key: call.key, kind: call.kind, attempt, error: failureText(failure), durationMs };
   const write = { attempt: { ...row, state: "failed" }, due: { dueInMs } } as const;

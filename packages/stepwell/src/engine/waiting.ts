@@ -3,6 +3,7 @@
  * stored when it begins, so that a crash does not begin it anew; its outcome, also a
  * timeout, is a checkpoint (P6, P7).
  */
+import type { NewApproval } from "../model/approval.ts";
 import { decode, encode } from "../model/json.ts";
 import type { InboxItem } from "../model/inbox.ts";
 import type { Deps } from "./deps.ts";
@@ -16,7 +17,8 @@ const WAITED = { outcome: "completed", attempt: 1, durationMs: 0 } as const;
 
 /** A durable timer. */
 export function performSleep(durationMs: number): Call["perform"] {
-  return (deps, call) => beginWait(deps, call, { dueInMs: durationMs }, (dueAtMs) => awaitTimer(deps, call, dueAtMs));
+  return (deps, call) =>
+    beginWait(deps, call, { due: { dueInMs: durationMs } }, (dueAtMs) => awaitTimer(deps, call, dueAtMs));
 }
 
 /** A durable timer that ends at a moment, in epoch milliseconds; one that has passed ends it at once. */
@@ -24,7 +26,7 @@ export function performSleepUntil(atMs: number): Call["perform"] {
   return (deps, call) => {
     const past = !call.exec.attempts.has(call.key) && atMs <= storeNowMs(deps.host, call.exec);
     if (past) return endCall(deps, call, { ...WAITED, ...encode(undefined) });
-    beginWait(deps, call, { dueAtMs: atMs }, (dueAtMs) => awaitTimer(deps, call, dueAtMs));
+    beginWait(deps, call, { due: { dueAtMs: atMs } }, (dueAtMs) => awaitTimer(deps, call, dueAtMs));
   };
 }
 
@@ -43,7 +45,7 @@ export function performWaitFor(name: string, timeoutMs: number | null): Call["pe
     const fire = (item: InboxItem | null): void => endWaitFor(deps, call, item);
     const early = takeFromInbox(exec, wanted);
     if (early !== null) return fire(early);
-    beginWait(deps, call, timeoutMs === null ? null : { dueInMs: timeoutMs }, (dueAtMs) => {
+    beginWait(deps, call, { due: timeoutMs === null ? null : { dueInMs: timeoutMs } }, (dueAtMs) => {
       const arrived = takeFromInbox(exec, wanted);
       if (arrived !== null) return fire(arrived);
       exec.waits = added(exec.waits, call.key, { ...wanted, dueAtMs, fire });
@@ -65,15 +67,20 @@ function endWaitFor(deps: Deps, call: Call, item: InboxItem | null): void {
 }
 
 /**
- * Store the beginning of a wait, unless an earlier execution did; then go on with the moment when it is due, if anybody
+ * Store the beginning of a wait, with the approval that it opens, unless an earlier execution did; then go on with the moment when it is due, if anybody
  * still waits.
  */
-function beginWait(deps: Deps, call: Call, due: Due | null, begun: (dueAtMs: number | null) => void): void {
+export function beginWait(
+  deps: Deps,
+  call: Call,
+  { due, opens }: { readonly due: Due | null; readonly opens?: NewApproval },
+  begun: (dueAtMs: number | null) => void,
+): void {
   const earlier = call.exec.attempts.get(call.key);
   if (earlier !== undefined) return begun(earlier.dueAtMs);
   if (due === null) return begun(null);
   const row = { key: call.key, kind: call.kind, attempt: 1, error: null, durationMs: 0, state: "waiting" } as const;
-  saveAttempt(deps, call.exec, { attempt: row, due }, (dueAtMs) => {
+  saveAttempt(deps, call.exec, { attempt: row, due, opens }, (dueAtMs) => {
     if (!isGivenUp(call)) begun(dueAtMs);
   });
 }

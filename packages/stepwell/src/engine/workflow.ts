@@ -11,6 +11,7 @@ import type { StepName } from "../model/key.ts";
 import { checkKeys } from "../model/options.ts";
 import type { RetryOptions } from "../model/retry.ts";
 import type { Identity } from "../model/run.ts";
+import type { ApprovalOf, ApproveOptions } from "./approval-plan.ts";
 import type { ChildChain, NamedChain, StepChain } from "./chain.ts";
 import type { Handler, StepContext } from "./handler.ts";
 import type { StepDefaults } from "./scope.ts";
@@ -83,6 +84,15 @@ export type Ctx<Input = unknown> = {
     ): NamedChain<Received<V> | TimedOut>;
     <V>(signal: Signal<never, V>, options?: { readonly name?: string }): NamedChain<Received<V>>;
   };
+  /**
+   * Ask people, and wait for what they decide: `engine.approvals`. Being refused, or not answered in time, is a value and no
+   * error. Who started the run cannot approve it, see `fourEyes`. Throws OPTION_UNKNOWN and OPTION_INVALID, also for what
+   * contradicts itself.
+   */
+  readonly approve: <Form = undefined, Timeout extends Duration = never>(
+    name: StepName,
+    options: ApproveOptions<Form, Timeout>,
+  ) => NamedChain<ApprovalOf<Form, Timeout>>;
   /**
    * One step per item, by key; results in the order of the items. The chain configures and shapes every item's step.
    */
@@ -235,6 +245,12 @@ export function workflow(
     stuckAfterMs: options.stuckAfter === undefined ? null : stuckMs(options.stuckAfter, `stuckAfter of ${where}`),
     body,
   } as const);
+}
+
+/** Of a workflow, or as a text says. @throws StepwellError WORKFLOW_INVALID */
+export function nameOf(workflow: Workflow<never, unknown> | string): Pick<Identity, "namespace" | "name"> {
+  if (typeof workflow !== "string") return { namespace: workflow.namespace, name: workflow.name };
+  return parseWorkflowName(workflow, `workflow "${workflow}"`);
 }
 
 function stuckMs(stuckAfter: Duration | false, where: string): number {

@@ -185,6 +185,28 @@ export const ERROR_CODES = {
     cure: "Move part of the work into child workflows.",
   },
 
+  // Approvals
+  APPROVAL_NOT_FOUND: {
+    cause: "The run has not asked for an approval of that name.",
+    cure: "Take workflow, run and name from engine.approvals.list; a run asks only when its body comes to ctx.approve.",
+  },
+  APPROVAL_CLOSED: {
+    cause: "The approval is over: decided, out of time, or its run has ended or gone on without it.",
+    cure: "Read how it came out with engine.approvals.get; what was decided stays.",
+  },
+  APPROVAL_FOUR_EYES: {
+    cause: "Whoever asks for something may not approve it as well.",
+    cure: "Let somebody else approve, or say fourEyes: false in ctx.approve where that is meant.",
+  },
+  APPROVAL_DECIDED: {
+    cause: "That person has decided on this approval already, and each counts once.",
+    cure: "Let somebody else decide; to send one decision again, give it the same id.",
+  },
+  APPROVAL_FORM_INVALID: {
+    cause: "What was filled in does not fit the form that the approval asks for.",
+    cure: "Correct the fields listed and approve again; the approval is still open.",
+  },
+
   // Options
   OPTION_UNKNOWN: {
     cause: "An option was given that does not exist there.",

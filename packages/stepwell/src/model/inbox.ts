@@ -3,17 +3,17 @@
  * consumed once and in order (P6); nobody but the owner of the claim acts on it.
  */
 
-/** What an item is. All but signals and the ends of children are requests of operators. */
-export type InboxKind = "signal" | "child" | "cancel" | "pause" | "resume";
+/** What an item is. All but signals, the ends of children and decisions on approvals are requests of operators. */
+export type InboxKind = "signal" | "child" | "decision" | "cancel" | "pause" | "resume";
 
 /** One message for a run, as stored. */
 export type InboxItem = {
   /** Numbered per run from 1, without gaps. */
   readonly seq: number;
   readonly kind: InboxKind;
-  /** Signal name; key of the step that awaits the child; empty for what an operator asks for. */
+  /** Signal name; key of the step that awaits the child, or of the approval; empty for what an operator asks for. */
   readonly name: string;
-  /** Encoded signal payload; a child's Ending in JSON; encoded reason of what an operator asks for. */
+  /** Encoded signal payload, decision, or reason of what an operator asks for; a child's Ending in JSON. */
   readonly payload: string;
   readonly actor: string;
   readonly atMs: number;

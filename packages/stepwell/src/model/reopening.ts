@@ -52,6 +52,7 @@ export function planReopening(
     if (wish.from === undefined) forgetFailed(forgotten, checkpoints, failure);
     else forgetFrom(forgotten, checkpoints, { key: wish.from, run });
     forgetRaces(forgotten, checkpoints);
+    forgetDecisions(forgotten, checkpoints);
   }
   if (wish.resolve !== undefined) checkFailed(forgotten, checkpoints, { key: wish.resolve, run });
   return { forgotten: checkpoints.flatMap(({ key }) => (forgotten.has(key) ? [key] : [])), undoing };
@@ -160,6 +161,17 @@ function forgetRaces(forgotten: Set<string>, checkpoints: readonly Checkpoint[])
     before = forgotten.size;
     for (const { key, race } of losers) if (forgotten.has(race)) forgotten.add(key);
   }
+}
+
+/** People are asked anew where an approval is: what they said to the last one goes with it. */
+function forgetDecisions(forgotten: Set<string>, checkpoints: readonly Checkpoint[]): void {
+  for (const checkpoint of checkpoints) if (forgotten.has(approvalOf(checkpoint) ?? "")) forgotten.add(checkpoint.key);
+}
+
+/** The key of the approval that a decision or an escalation is part of, see approval.ts; null: it is none. */
+function approvalOf({ key, kind }: Checkpoint): string | null {
+  if (kind !== "decision" && kind !== "escalation") return null;
+  return key.slice(key.indexOf("/") + 1, key.lastIndexOf("/"));
 }
 
 function checkFailed(forgotten: Set<string>, checkpoints: readonly Checkpoint[], { key, run }: Named): void {

@@ -48,11 +48,14 @@ export type Attributes = { readonly [name: string]: AttributeValue };
 
 /** What a run waits for, as shown to people. `dueAtMs` null: no deadline. */
 export type Wait = {
-  /** `retry`: for the next attempt of a step. `breaker`: until one may be made. `worker`: the run is due, and no living worker can execute it. */
-  readonly kind: "retry" | "timer" | "signal" | "child" | "breaker" | "worker";
+  /**
+   * `retry`: for the next attempt of a step. `breaker`: until one may be made. `worker`: the run is due, and no living worker
+   * can execute it.
+   */
+  readonly kind: "retry" | "timer" | "signal" | "child" | "approval" | "breaker" | "worker";
   /** Key of the step that waits; empty for a worker. */
   readonly key: string;
-  /** Signal name, child run, breaker, or `namespace/name@version` that a worker must have; equal to `key` otherwise. */
+  /** Signal, child run, title of an approval, breaker, or `namespace/name@version` of a worker; else as `key`. */
   readonly name: string;
   /** Epoch milliseconds by the store's clock. */
   readonly dueAtMs: number | null;

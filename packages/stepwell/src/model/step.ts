@@ -5,8 +5,24 @@
  * Keys that begin with `@` are the engine's own (`@wait/approval/1`).
  */
 
-/** What kind of ctx call wrote the checkpoint; a replay that asks for another kind has diverged. */
-export type StepKind = "step" | "sleep" | "signal" | "child" | "start" | "now" | "race" | "compensation" | "fork";
+/**
+ * What kind of ctx call wrote the checkpoint; a replay that asks for another kind has diverged. `decision` and
+ * `escalation` are parts of an approval, see approval.ts; `fork` begins
+ * a run that is one, see ancestry.ts.
+ */
+export type StepKind =
+  | "step"
+  | "sleep"
+  | "signal"
+  | "child"
+  | "start"
+  | "now"
+  | "race"
+  | "compensation"
+  | "approval"
+  | "decision"
+  | "escalation"
+  | "fork";
 
 /**
  * How a step ended. `handled`: a failure turned into a value by onError or fallback; `resolved`: one that an operator gave

@@ -20,6 +20,7 @@
  *
  * Rows in, rows out; no rules of its own. What a flush stores is in write.ts.
  */
+import type { Approval, ApprovalState, NewApproval, StoredDecision } from "../model/approval.ts";
 import type { Breaker, BreakerLook } from "../model/breaker.ts";
 import type { HistoryEvent, NoteKind } from "../model/history.ts";
 import type { InboxItem } from "../model/inbox.ts";
@@ -139,6 +140,33 @@ export type RunPage = {
   readonly beforeRowId: number | null;
 };
 
+/** Which approvals to list; newest first. Fields left out do not filter. */
+export type ApprovalFilter = {
+  readonly state: ApprovalState;
+  /** For one of these people or groups. */
+  readonly to?: readonly string[];
+  readonly namespace?: string;
+  readonly name?: string;
+  /** Where the page before ended. */
+  readonly beforeId?: number;
+  /** 1 to 1,000. */
+  readonly limit: number;
+};
+
+/** A page of approvals, newest first. It may be short, even empty, and not the last: one call looks at so many only. */
+export type ApprovalPage = {
+  readonly approvals: readonly Approval[];
+  /** Where the next page begins; null: there is nothing more. */
+  readonly beforeId: number | null;
+};
+
+/** An approval, and what people have said to it: the first thousand, by `seq`. */
+export type FoundApproval = {
+  readonly rowId: number;
+  readonly approval: Approval;
+  readonly decisions: readonly StoredDecision[];
+};
+
 /** Milliseconds until something is due; 0: it is; null: nothing will be by time alone. */
 export type NextDue = {
   readonly runInMs: number | null;
@@ -233,6 +261,15 @@ export type Store = {
   readonly loadMemory: (rowId: number) => Promise<Memory>;
   /** Items not consumed yet with a number above `afterSeq`, by `seq`. */
   readonly listInbox: (rowId: number, afterSeq: number) => Promise<readonly InboxItem[]>;
+
+  /**
+   * Bring up to date what the owner's run asks people for. Returns when it was opened; null: the owner does not hold the
+   * run, or it is not open.
+   */
+  readonly updateApproval: (owner: Owner, approval: NewApproval) => Promise<number | null>;
+  /** With all decisions that were left for it. */
+  readonly findApproval: (ref: RunRef, key: string) => Promise<FoundApproval | null>;
+  readonly listApprovals: (filter: ApprovalFilter) => Promise<ApprovalPage>;
 
   /** Those of the given runs that have ended, in no order. */
   readonly listEnded: (rowIds: readonly number[]) => Promise<readonly EndedRun[]>;

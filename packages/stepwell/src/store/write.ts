@@ -1,6 +1,7 @@
 /**
  * Write: what a group commit stores, entry by entry, and the answer to each; see S2 and S4 to S7 in store.ts.
  */
+import type { NewApproval } from "../model/approval.ts";
 import type { StepwellError } from "../model/errors.ts";
 import type { NoteKind } from "../model/history.ts";
 import type { InboxItem, NewInboxItem } from "../model/inbox.ts";
@@ -34,9 +35,16 @@ export type Write =
   /**
    * `dueInMs` is added to the store's clock; `attempt.dueAtMs` is used where it is null. State `running` tells that the
    * attempt began `durationMs` ago, under the number `seq`; when it fails, that row turns and keeps its beginning. One
-   * that was `running` when its worker died begins again: the earlier beginning stays in the history.
+   * that was `running` when its worker died begins again: the earlier beginning stays in the history. `opens`: what the
+   * run asks people for from then on; the checkpoint of that key closes it.
    */
-  | { readonly kind: "attempt"; readonly owner: Owner; readonly attempt: NewAttempt; readonly dueInMs: number | null }
+  | {
+      readonly kind: "attempt";
+      readonly owner: Owner;
+      readonly attempt: NewAttempt;
+      readonly dueInMs: number | null;
+      readonly opens?: NewApproval;
+    }
   /** The heartbeat of a `running` attempt; refused when no such attempt was stored. Overwrites the one before. */
   | {
       readonly kind: "beat";

@@ -16,7 +16,7 @@ const REACHED = {
   calls: `flush ensureVersion listVersions claimRuns resumePaused nextDue listOldestDue listHeldRuns loadMemory
     listInbox listEnded findRun listRuns listHistory listActiveSteps registerWorker renewWorker listWorkers buryWorker
     releaseRuns retireWorker reopenRuns listChildren insertForked addRemark listRemarks
-    findBreaker saveBreaker listBreakers`,
+    findBreaker saveBreaker listBreakers updateApproval findApproval listApprovals`,
   answers: `insert_run inserted, insert_run exists, insert_run stale, insert_run refused, checkpoint stored,
     checkpoint stale, checkpoint refused, attempt stored, attempt stale, attempt refused, beat stored, beat stale,
     beat refused, note stored, note stale, progress stored, progress stale, attributes stored, attributes stale,

@@ -358,3 +358,29 @@ it("bad input is refused by name, and nothing is changed", async () => {
   await expect(engine.retry(w, "nobody")).rejects.toMatchObject({ code: "RUN_NOT_FOUND" });
   expect(await fails.history()).toEqual(before);
 });
+
+it("an approval that was open is asked anew", async () => {
+  const world = await openWorld();
+  const w = workflow("t/sign", { version: "1.0.0" }, async (ctx) => {
+    const { state, decisions } = await ctx.approve("sign", { title: "Refund", to: "managers", quorum: 2 });
+    return [state, ...decisions.map(({ actor }) => actor)];
+  });
+  const { engine } = await world.open({ workflows: [w] });
+  const run = await engine.start(w, undefined, { id: "x", actor: "ann" });
+  const ref = { workflow: w, runId: "x", name: "sign" };
+  const open = (): Promise<void> =>
+    world.until(async () => (await engine.approvals.list()).approvals.some(({ state }) => state === "open"));
+  await open();
+  void engine.approvals.approve(ref, { actor: "kim" });
+  await world.until(async () => (await keysOf(run)).length === 1);
+  await run.cancel();
+  await world.until(async () => (await run.status()).state === "cancelled");
+  expect((await engine.approvals.list()).approvals).toEqual([]);
+  await world.advance(1_000);
+  await run.retry(KIM);
+  await open();
+  void engine.approvals.approve(ref, { actor: "lee" });
+  void engine.approvals.approve(ref, { actor: "kim" });
+  await world.until(async () => (await run.status()).state === "completed");
+  expect((await run.status()).output).toEqual(["approved", "lee", "kim"]);
+});

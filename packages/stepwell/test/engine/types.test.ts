@@ -36,6 +36,12 @@ async function inference(ctx: Ctx, engine: Engine): Promise<void> {
   expectTypeOf((await ctx.waitFor(approval)).value.by).toEqualTypeOf<string>();
   const timed = await ctx.waitFor(approval, { timeout: "1d" });
   expectTypeOf(timed.ok ? timed.value.by : timed.reason).toEqualTypeOf<string>();
+  const forEver = await ctx.approve("sign", { title: "Sign", to: "kim", form: Order });
+  expectTypeOf(forEver.state).toEqualTypeOf<"approved" | "refused">();
+  if (forEver.state === "approved") expectTypeOf(forEver.form.total).toEqualTypeOf<number>();
+  const inTime = await ctx.approve("in-time", { title: "Sign", to: ["kim"], timeout: "1d" });
+  expectTypeOf(inTime.state).toEqualTypeOf<"approved" | "refused" | "timed_out">();
+  if (inTime.state === "approved") expectTypeOf(inTime.form).toEqualTypeOf<undefined>();
   const run = await engine.start(billing, { id: "1", total: "2" });
   expectTypeOf(await run.result()).toEqualTypeOf<string>();
   await engine.start(plain);
@@ -85,6 +91,10 @@ async function more(ctx: Ctx): Promise<void> {
 
 /** Never called: every marked line must not compile. */
 function moreRefusals(ctx: Ctx, engine: Engine): void {
+  // @ts-expect-error an approval is for somebody
+  void ctx.approve("a", { title: "Sign" });
+  // @ts-expect-error a typo in an option
+  void ctx.approve("a", { title: "Sign", to: "kim", timout: "1d" });
   // @ts-expect-error a race needs promises
   void ctx.race("r", { a: 1 });
   // @ts-expect-error contenders have names

@@ -47,6 +47,7 @@ export async function readEvidence(files: Files, afterRowId: number, crashes: re
     crashes,
     strays: [],
     replays: [],
+    openApprovals: [],
     policies: POLICIES,
     codes: {},
     ...SOONER_OR_LATER,

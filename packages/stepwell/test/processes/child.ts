@@ -62,6 +62,18 @@ const DEEDS: Readonly<Record<string, Deed>> = {
     const outcome = await (await self.engine!.get("file/hot", id)).outcome();
     return { state: outcome.state, ms: performance.now() - beganMs };
   },
+  startAsking: async (_, id: string) => void (await self.engine!.start("file/asks", null, { id })),
+  asked: async () => (await self.engine!.approvals.list({ to: "team" })).approvals.length,
+  /** What its sender is told; the code of what is thrown. */
+  approve: async (_, order: { readonly id: string; readonly actor: string; readonly n: unknown }) => {
+    const { id, actor, n } = order;
+    const ref = { workflow: "file/asks", runId: id, name: "sign" };
+    return self.engine!.approvals.approve(ref, { actor, form: { n }, wait: "50s" }).then(
+      (receipt) => receipt,
+      (error: { readonly code: string }) => error.code,
+    );
+  },
+  askResult: async (_, id: string) => (await self.engine!.get("file/asks", id)).result(),
   state: async (_, id: string) => (await (await self.engine!.get("file/hot", id)).status()).state,
   /** How many steps of these runs are recorded. */
   recorded: async (_, ids: readonly string[]) => {

@@ -36,6 +36,23 @@ describe("across processes", () => {
   );
 
   it(
+    "P6: a decision reaches a run that is executed elsewhere, its verdict comes back, and a kill in between changes nothing",
+    async () => {
+      const [worker, web] = [await family.bear("worker", 4), await family.bear("web")];
+      await web.tell("startAsking", "a");
+      await until(async () => (await web.tell<number>("asked")) === 1);
+      expect(await web.tell("approve", { id: "a", actor: "kim", n: "none" })).toBe("APPROVAL_FORM_INVALID");
+      await worker.kill();
+      const told = web.tell("approve", { id: "a", actor: "lee", n: 1 });
+      await family.bear("heir", 4);
+      expect(await told).toEqual({ state: "accepted", approval: "approved" });
+      expect(await web.tell("askResult", "a")).toBe("lee");
+      expect(await web.tell("asked")).toBe(0);
+    },
+    TEST_MS_MAX,
+  );
+
+  it(
     "S8: what a web process starts is taken up by an idle worker without waiting for its poll",
     async () => {
       const web = await family.bear("web");

@@ -1,4 +1,5 @@
 /** What the processes of these tests execute; every step tells who did it. */
+import { z } from "zod";
 import { signal } from "../../src/engine/signal.ts";
 import { workflow, type Workflow } from "../../src/engine/workflow.ts";
 
@@ -35,5 +36,9 @@ export function openWorkflows(name: string): readonly Workflow<never, unknown>[]
     await busy;
     return answer.value;
   });
-  return [chores, hot] as readonly Workflow<never, unknown>[];
+  const asks = workflow<null, string>("file/asks", { version: "1.0.0" }, async (ctx) => {
+    const decision = await ctx.approve("sign", { title: "Sign", to: "team", form: z.object({ n: z.number() }) });
+    return decision.decisions.map(({ actor }) => actor).join();
+  });
+  return [chores, hot, asks] as readonly Workflow<never, unknown>[];
 }

@@ -45,9 +45,11 @@ export type Actor = {
 /** An item that a checkpoint uses up. */
 export type Consumed = {
   readonly item: number;
-  readonly kind: "signal" | "child";
+  readonly kind: "signal" | "child" | "decision";
   readonly name: string;
   readonly payload: string;
+  /** "test" unless told. */
+  readonly actor?: string;
 };
 
 /** Encoded text of a value. */
@@ -75,6 +77,7 @@ export function toEvidence(stage: Stage): Evidence {
     crashes: [{ at: 500, trueMs: 900, process: "w9", graceful: false }],
     codes: { w1: "1.0.0", w2: "1.1.0" },
     strays: [],
+    openApprovals: [],
     replays: [{ run: "sim/order o-1", recorded: ended, writes: [{ fresh: false, text: ended }] }],
     policies: {
       "*": { attemptsMax: 3, delayMsMin: 200, timed: false },
@@ -175,7 +178,7 @@ export function fail(actor: Actor, key: string, attempt: number, dueInMs: number
 }
 
 /** A wait with an end begins. */
-export function wait(actor: Actor, key: string, kind: "sleep" | "signal", dueInMs: number): void {
+export function wait(actor: Actor, key: string, kind: "sleep" | "signal" | "approval", dueInMs: number): void {
   const row = { key, kind, attempt: 1, error: null, dueAtMs: null, durationMs: 0 } as const;
   const attempt = { ...row, state: "waiting", seq: ++actor.seq } as const;
   keepWrite(actor, { kind: "attempt", owner: actor.owner, attempt, dueInMs });
@@ -241,9 +244,11 @@ function tell(actor: Actor, event: Told): void {
   actor.history.push({ seq: actor.seq, atMs: actor.stage.nowMs, ...event });
 }
 
-function consume(actor: Actor, item: { kind: "signal" | "child" | "cancel"; name: string; payload: string }): void {
+type Item = Omit<Consumed, "item" | "kind"> & { readonly kind: Consumed["kind"] | "cancel" };
+
+function consume(actor: Actor, { kind, name, payload, actor: by = "test" }: Item): void {
   actor.seq += 1;
-  tell(actor, { kind: "received", item: item.kind, name: item.name, value: item.payload, actor: "test" });
+  tell(actor, { kind: "received", item: kind, name, value: payload, actor: by });
 }
 
 function memoryOf({ checkpoints, seq }: Actor): Memory {

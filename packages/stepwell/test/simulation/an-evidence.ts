@@ -1,7 +1,8 @@
 /**
  * A hand-made, faultless evidence that touches every invariant: a run with a retry, a
  * sleep, a signal and a child, taken over once; its child; a run that fails and is
- * undone; a run that is cancelled; two that share a circuit breaker. Tests break one thing in it at a time.
+ * undone; a run that is cancelled; two that share a circuit breaker; one that asks people. Tests break one thing in it at a
+ * time.
  */
 import type { Evidence } from "../../src/testing/simulation/evidence.ts";
 import { call, callInVain, type Shared, sitOut } from "./a-breaker.ts";
@@ -37,6 +38,7 @@ export function anEvidence(): Draft {
   trip(stage);
   stopped(stage);
   guarded(stage);
+  signed(stage);
   look(stage);
   return structuredClone(toEvidence(stage)) as unknown as Draft;
 }
@@ -121,4 +123,35 @@ function guarded(stage: Stage): void {
     turn(actor, { kind: "complete", output: text("done") });
     leave(actor, "completed", text("done"));
   }
+}
+
+/** Two people sign, after an escalation and a third who asked for it himself; then nobody hurries. */
+function signed(stage: Stage): void {
+  const run = enter(stage, { rowId: 7, id: "a-1", name: "approvals", input: text({ salt: 1, size: 2 }) });
+  wait(run, "sign", "approval", 1_300);
+  stage.nowMs += 430;
+  settle(run, { key: "@escalation/sign/1", kind: "escalation", value: text({ to: ["heads"] }) });
+  const form = { n: 2 };
+  const payload = text({ answer: "approved", form, comment: null });
+  const decisions = ["p0", "p1", "p2"].map((actor, index) => {
+    stage.nowMs += 10;
+    const item = { item: index + 1, kind: "decision", name: "sign", payload, actor } as const;
+    receive(run, index + 1, item);
+    const told = actor === "p0" ? "APPROVAL_FOUR_EYES" : "accepted";
+    ask(stage, { kind: "decision", run: run.name, key: "sign", actor, operation: `${index + 1}`, told });
+    const decision = { actor, atMs: stage.nowMs, comment: null, answer: "approved", form };
+    const verdict = actor === "p0" ? { verdict: "four_eyes" } : { verdict: "accepted", decision };
+    settle(run, { key: `@decision/sign/${index + 1}`, kind: "decision", value: text(verdict) }, item);
+    return decision;
+  });
+  settle(run, {
+    key: "sign",
+    kind: "approval",
+    value: text({ state: "approved", form, decisions: decisions.slice(1) }),
+  });
+  wait(run, "hurry", "approval", 200);
+  stage.nowMs += 200;
+  settle(run, { key: "hurry", kind: "approval", value: text({ state: "timed_out", decisions: [] }) });
+  turn(run, { kind: "complete", output: text("done") });
+  leave(run, "completed", text("done"));
 }

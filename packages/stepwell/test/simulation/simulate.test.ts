@@ -3,6 +3,8 @@
  * `npm run simulate -- --seed N --trace` to see what happened.
  */
 import { describe, expect, it } from "vitest";
+import type { HistoryEvent } from "../../src/model/history.ts";
+import { decode } from "../../src/model/json.ts";
 import type { StoreRecord } from "../../src/testing/simulation/evidence.ts";
 import { violationText } from "../../src/testing/simulation/checker.ts";
 import { CODE, SHAPE_NAMES } from "../../src/testing/simulation/shapes.ts";
@@ -27,6 +29,8 @@ const WANTED: readonly string[] = [
   ...["attempt_failed", "wait_began", "received", "start acknowledged", "signal acknowledged", "cancel acknowledged"],
   "outcome acknowledged",
   "a group of plain steps",
+  ...["approvals", "decision acknowledged", "decision accepted", "decision form_invalid"],
+  ...["approval approved", "approval refused", "approval timed_out", "approval cancelled"],
   ...Object.values(CODE),
 ];
 
@@ -41,6 +45,15 @@ function holdsGroup(record: StoreRecord): boolean {
     return kind === "step" && outcome === "completed" && attempt === 1 && !compensable;
   });
   return plain.length >= GROUP;
+}
+
+/** What people have decided, and what came of it. */
+function tellApproval(event: HistoryEvent): string {
+  if (event.kind !== "step") return "";
+  const value =
+    event.outcome === "completed" ? (decode(event.value) as { verdict?: string; state?: string } | null) : null;
+  if (event.step === "decision") return `decision ${value?.verdict}`;
+  return event.step === "approval" ? `approval ${value?.state ?? event.outcome}` : "";
 }
 
 async function complaints(seed: number): Promise<string[]> {
@@ -94,7 +107,9 @@ describe("simulation", () => {
         const { evidence } = await gather(seed);
         for (const { run, history } of evidence.stories) {
           met.add(run.name).add(run.state);
-          for (const event of history) met.add(event.kind === "note" ? event.note : event.kind);
+          for (const event of history) {
+            met.add(event.kind === "note" ? event.note : event.kind).add(tellApproval(event));
+          }
         }
         if (evidence.crashes.some((crash) => crash.graceful)) met.add("drain");
         for (const code of Object.values(evidence.codes)) met.add(code);

@@ -127,7 +127,7 @@ saved_attempts AS (
   SET state = excluded.state, seq = excluded.seq, due_at_ms = excluded.due_at_ms, at_ms = excluded.at_ms,
       duration_ms = excluded.duration_ms, error = excluded.error
   WHERE attempts.state = 'running' AND excluded.state <> 'running'
-  RETURNING run_id
+  RETURNING run_id, key, generation, due_at_ms
 );
 
 -- name: flushBeats

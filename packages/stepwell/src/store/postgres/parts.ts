@@ -7,6 +7,7 @@ import { endingDelivery } from "../delivery.ts";
 import { transitionNote } from "../notes.ts";
 import type { Owner } from "../../model/run.ts";
 import type { Write } from "../write.ts";
+import { stateAfter } from "../../model/approval.ts";
 import { toEnding, type Transition } from "../../model/transition.ts";
 import { type QueryName, statementTextOf, type Statement, toArrayText, toStatement } from "./query.ts";
 
@@ -15,7 +16,9 @@ export type PartName =
   | "order"
   | "plain"
   | "steps"
+  | "closings"
   | "attempts"
+  | "openings"
   | "beats"
   | "notes"
   | "progress"
@@ -34,7 +37,9 @@ type Of<Kind extends Write["kind"]> = Extract<Write, { kind: Kind }>;
 const PARTS: readonly (readonly [PartName, text: QueryName, answer: string])[] = [
   ["plain", "flushPlainSteps", "(SELECT count(*) FROM plain_steps)"],
   ["steps", "flushSteps", "(SELECT count(*) FROM other_steps)"],
+  ["closings", "flushClosings", "0"],
   ["attempts", "flushAttempts", "(SELECT count(*) FROM saved_attempts)"],
+  ["openings", "flushOpenings", "0"],
   ["beats", "flushBeats", "(SELECT count(*) FROM beaten)"],
   ["notes", "flushNotes", "(SELECT count(*) FROM saved_notes)"],
   ["progress", "flushProgress", "(SELECT count(*) FROM progressed)"],
@@ -78,11 +83,13 @@ const PARAMETERS = {
     ...["stepRunIds", "stepWorkers", "stepFences", "stepSeqs", "stepDurations", "stepAttempts", "stepCompensables"],
     ...["stepKinds", "stepOutcomes", "stepKeys", "stepValues", "stepConsumes", "stepClears"],
   ],
+  closings: ["closeRunIds", "closeKeys", "closeStates"],
   attempts: [
     ...["attemptRunIds", "attemptWorkers", "attemptFences", "attemptSeqs", "attemptNumbers", "attemptDurations"],
     ...["attemptRans", "attemptDueIns", "attemptDueAts"],
     ...["attemptKinds", "attemptStates", "attemptKeys", "attemptErrors"],
   ],
+  openings: ["openRunIds", "openKeys", "openTitles", "openAddressees", "openRequests"],
   beats: ["beatRunIds", "beatWorkers", "beatFences", "beatNumbers", "beatKeys", "beatValues"],
   notes: ["noteRunIds", "noteWorkers", "noteFences", "noteSeqs", "noteKinds", "noteValues", "noteConsumes"],
   progress: ["progressRunIds", "progressWorkers", "progressFences", "progressValues"],
@@ -197,12 +204,16 @@ function enterStep(draft: Draft, write: Of<"checkpoint">): void {
   const { seq, durationMs, attempt, compensable, kind, outcome, key, value } = write.checkpoint;
   const row = [...ownerFields(write), seq, Math.round(durationMs), attempt, compensable, kind, outcome, key, value];
   add(draft, "steps", [...row, write.consumes, write.clearsCrashes]);
+  if (kind === "approval") add(draft, "closings", [write.owner.rowId, key, stateAfter(outcome, value)]);
 }
 
 function enterAttempt(draft: Draft, write: Of<"attempt">): void {
   const { seq, attempt, durationMs, dueAtMs, kind, state, key, error } = write.attempt;
   const row = [...ownerFields(write), seq, attempt, Math.round(durationMs), durationMs, write.dueInMs, dueAtMs];
   add(draft, "attempts", [...row, kind, state, key, error]);
+  if (write.opens === undefined) return;
+  const { title, to, request } = write.opens;
+  add(draft, "openings", [write.owner.rowId, key, title, JSON.stringify(to), request]);
 }
 
 function enterRun(draft: Draft, { run, claimFor, owner }: Of<"insert_run">, workflowId: number): void {

@@ -9,6 +9,7 @@ import { checkKeys } from "../../model/options.ts";
 import type { Pace } from "../pace.ts";
 import type { NowMs, Store } from "../store.ts";
 import { findBreaker, listBreakers, saveBreaker } from "./breaker.ts";
+import { findApproval, listApprovals, updateApproval } from "./approval.ts";
 import { claimRuns, listOldestDue, nextDue, resumePaused } from "./claim.ts";
 import { connectAlone, type Link, type LoadDriver, loadDriver, openLanes, toLink } from "./connect.ts";
 import { flush } from "./flush.ts";
@@ -145,6 +146,9 @@ function toStore(session: Session, listening: Listening, warnings: readonly stri
     addRemark: (rowId, remark, nowMs) => addRemark(session, rowId, remark, toMoment(nowMs)),
     listRemarks: (rowIds) => listRemarks(session, rowIds),
     findRun: gathered((refs) => findRuns(session, refs)),
+    updateApproval: (owner, approval) => updateApproval(session, owner, approval),
+    findApproval: (ref, key) => findApproval(session, ref, key),
+    listApprovals: (filter) => listApprovals(session, filter),
     listEnded: (rowIds) => listEnded(session, rowIds),
     listRuns: (filter) => listRuns(session, filter),
     listHistory: (rowId) => listHistory(session, rowId),

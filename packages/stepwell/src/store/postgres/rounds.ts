@@ -6,6 +6,7 @@
  *
  *   - what comes after a transition of the same run: it must see that the claim is gone
  *   - a second change of the same row of `runs`, or of the same step or attempt
+ *   - an approval's outcome after its opening
  *   - a transition after an attempt that begins: to begin again after a crash takes a second statement (explain.ts), for
  *     which the claim must be there
  *
@@ -137,4 +138,5 @@ function enter(draft: Draft, write: Owned, index: number): void {
   if (told !== null) draft.told.add(told);
   const row = rowOf(write);
   if (row !== null) draft.rows.add(row);
+  if (write.kind === "attempt" && write.opens !== undefined) draft.rows.add(`${owned} ${write.attempt.key}`);
 }

@@ -308,6 +308,144 @@ UPDATE workers SET state = 'dead' FROM doomed WHERE workers.id = doomed.id`,
   deleteWorker: `DELETE FROM workers
 WHERE id = :workerId::bigint AND state = 'dead' AND NOT EXISTS (SELECT FROM runs WHERE runs.worker_id = workers.id)
 RETURNING id`,
+  /** (openRunIds, openKeys, openTitles, openAddressees, openRequests) */
+  flushOpenings: `given_openings AS MATERIALIZED (
+  SELECT * FROM unnest(
+    :openRunIds::bigint[], :openKeys::text[], :openTitles::text[], :openAddressees::text[], :openRequests::text[]
+  ) AS given (run_id, key, title, addressees, request)
+), opened AS (
+  INSERT INTO approvals (run_id, key, generation, state, opened_at_ms, due_at_ms, title, addressees, request)
+  SELECT given_openings.run_id, given_openings.key, saved_attempts.generation, 'open', (SELECT now_ms FROM moment),
+         saved_attempts.due_at_ms, given_openings.title, given_openings.addressees, given_openings.request
+  FROM given_openings
+  JOIN saved_attempts ON saved_attempts.run_id = given_openings.run_id AND saved_attempts.key = given_openings.key
+  ON CONFLICT DO NOTHING
+  RETURNING id, addressees
+), opened_for AS (
+  INSERT INTO approval_addressees (name, state, approval_id)
+  SELECT entry.name, 'open', opened.id
+  FROM opened CROSS JOIN LATERAL json_array_elements_text(opened.addressees::json) AS entry (name)
+  ON CONFLICT DO NOTHING
+)`,
+  /** (closeRunIds, closeKeys, closeStates) */
+  flushClosings: `given_closings AS MATERIALIZED (
+  SELECT * FROM unnest(:closeRunIds::bigint[], :closeKeys::text[], :closeStates::text[]) AS given (run_id, key, state)
+), closed AS (
+  UPDATE approvals SET state = given_closings.state, closed_at_ms = (SELECT now_ms FROM moment)
+  FROM given_closings
+  JOIN other_steps ON other_steps.run_id = given_closings.run_id AND other_steps.key = given_closings.key
+  JOIN given_steps ON given_steps.run_id = given_closings.run_id AND given_steps.key = given_closings.key
+  WHERE approvals.run_id = given_closings.run_id AND approvals.key = given_closings.key
+    AND approvals.generation = given_steps.generation AND approvals.state = 'open'
+  RETURNING approvals.id, approvals.state, approvals.addressees
+), closed_for AS (
+  UPDATE approval_addressees SET state = closed.state
+  FROM closed CROSS JOIN LATERAL json_array_elements_text(closed.addressees::json) AS entry (name)
+  WHERE approval_addressees.name = entry.name AND approval_addressees.state = 'open'
+    AND approval_addressees.approval_id = closed.id
+)`,
+  /** (workerId, rowId, key, rowId, fence, workerId, title, addressees, request, addressees, addressees) */
+  updateApproval: `WITH alive AS MATERIALIZED (
+  SELECT id FROM workers WHERE id = :workerId::bigint AND state = 'alive' FOR KEY SHARE
+), asked AS MATERIALIZED (
+  SELECT id, addressees FROM approvals
+  WHERE run_id = :rowId::bigint AND key = :key AND state = 'open' AND EXISTS (SELECT FROM alive)
+    AND generation = (
+      SELECT runs.generation FROM runs
+      WHERE runs.id = :rowId::bigint AND runs.fence = :fence::bigint AND runs.worker_id IS NOT DISTINCT FROM :workerId::bigint
+    )
+  FOR UPDATE
+), updated AS (
+  UPDATE approvals SET title = :title, addressees = :addressees::text, request = :request
+  FROM asked WHERE approvals.id = asked.id
+  RETURNING approvals.id, approvals.opened_at_ms
+), no_more_for AS (
+  DELETE FROM approval_addressees
+  USING asked CROSS JOIN LATERAL json_array_elements_text(asked.addressees::json) AS entry (name)
+  WHERE approval_addressees.name = entry.name AND approval_addressees.state = 'open'
+    AND approval_addressees.approval_id = asked.id
+    AND NOT EXISTS (
+      SELECT FROM json_array_elements_text(:addressees::text::json) AS kept (name) WHERE kept.name = entry.name
+    )
+), updated_for AS (
+  INSERT INTO approval_addressees (name, state, approval_id)
+  SELECT entry.name, 'open', updated.id
+  FROM updated CROSS JOIN LATERAL json_array_elements_text(:addressees::text::json) AS entry (name)
+  ON CONFLICT DO NOTHING
+)
+SELECT opened_at_ms FROM updated`,
+  /** (limit, namespace, name, publicId, key) */
+  findApproval: `SELECT approvals.*, runs.public_id, runs.actor, workflows.namespace, workflows.name, (
+  SELECT json_agg(said ORDER BY said.seq) FROM (
+    SELECT inbox.seq, inbox.operation_id, inbox.actor, inbox.at_ms, inbox.payload, (
+      SELECT steps.value FROM steps
+      WHERE steps.run_id = inbox.run_id AND steps.key = '@decision/' || approvals.key || '/' || inbox.seq
+      LIMIT 1
+    ) AS verdict
+    FROM inbox
+    WHERE inbox.run_id = approvals.run_id AND inbox.kind = 'decision' AND inbox.name = approvals.key
+      AND inbox.at_ms >= approvals.opened_at_ms
+    ORDER BY inbox.seq
+    LIMIT :limit::bigint
+  ) AS said
+) AS decisions
+FROM workflows
+JOIN runs ON runs.workflow_id = workflows.id
+JOIN approvals ON approvals.run_id = runs.id
+WHERE workflows.namespace = :namespace AND workflows.name = :name AND runs.public_id = :publicId
+  AND approvals.key = :key
+ORDER BY approvals.generation DESC
+LIMIT 1`,
+  /** (state, beforeId, lookMax, state, namespace, namespace, name, name, limit) */
+  listApprovals: `WITH looked AS MATERIALIZED (
+  SELECT approvals.id FROM approvals
+  WHERE approvals.state = :state AND approvals.id < :beforeId::bigint
+  ORDER BY approvals.id DESC
+  LIMIT :lookMax::bigint
+), extent AS (
+  SELECT count(*) AS looked, min(id) AS looked_to FROM looked
+)
+SELECT extent.looked, extent.looked_to, page.*
+FROM extent LEFT JOIN LATERAL (
+  SELECT approvals.*, runs.public_id, runs.actor, workflows.namespace, workflows.name
+  FROM looked
+  JOIN approvals ON approvals.id = looked.id
+  JOIN runs ON runs.id = approvals.run_id
+  JOIN workflows ON workflows.id = runs.workflow_id
+  WHERE approvals.state = :state AND (:namespace::text IS NULL OR workflows.namespace = :namespace)
+    AND (:name::text IS NULL OR workflows.name = :name)
+  ORDER BY approvals.id DESC
+  LIMIT :limit::bigint
+) AS page ON true
+ORDER BY page.id DESC`,
+  /** (to, state, beforeId, lookMax, lookMax, state, namespace, namespace, name, name, limit) */
+  listApprovalsFor: `WITH named AS MATERIALIZED (
+  SELECT entry.approval_id
+  FROM unnest(:to::text[]) AS wanted (name) CROSS JOIN LATERAL (
+    SELECT approval_addressees.approval_id FROM approval_addressees
+    WHERE approval_addressees.name = wanted.name AND approval_addressees.state = :state
+      AND approval_addressees.approval_id < :beforeId::bigint
+    ORDER BY approval_addressees.approval_id DESC
+    LIMIT :lookMax::bigint
+  ) AS entry
+), looked AS MATERIALIZED (
+  SELECT DISTINCT approval_id AS id FROM named ORDER BY id DESC LIMIT :lookMax::bigint
+), extent AS (
+  SELECT count(*) AS looked, min(id) AS looked_to FROM looked
+)
+SELECT extent.looked, extent.looked_to, page.*
+FROM extent LEFT JOIN LATERAL (
+  SELECT approvals.*, runs.public_id, runs.actor, workflows.namespace, workflows.name
+  FROM looked
+  JOIN approvals ON approvals.id = looked.id
+  JOIN runs ON runs.id = approvals.run_id
+  JOIN workflows ON workflows.id = runs.workflow_id
+  WHERE approvals.state = :state AND (:namespace::text IS NULL OR workflows.namespace = :namespace)
+    AND (:name::text IS NULL OR workflows.name = :name)
+  ORDER BY approvals.id DESC
+  LIMIT :limit::bigint
+) AS page ON true
+ORDER BY page.id DESC`,
   /** (nowMs, rowId, workerId, fence, name) */
   findBreaker: `SELECT breakers.*,
   coalesce(:nowMs::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint) AS now_ms,
@@ -501,7 +639,7 @@ SELECT run_id FROM begun`,
   SET state = excluded.state, seq = excluded.seq, due_at_ms = excluded.due_at_ms, at_ms = excluded.at_ms,
       duration_ms = excluded.duration_ms, error = excluded.error
   WHERE attempts.state = 'running' AND excluded.state <> 'running'
-  RETURNING run_id
+  RETURNING run_id, key, generation, due_at_ms
 )`,
   /** (beatRunIds, beatWorkers, beatFences, beatNumbers, beatKeys, beatValues) */
   flushBeats: `beaten AS (
@@ -1215,5 +1353,52 @@ CREATE TABLE breakers (
     down: `-- Back from 0005: breakers are forgotten, and with them that one is open.
 
 DROP TABLE breakers;`,
+  },
+  {
+    number: 6,
+    name: "0006-approvals",
+    sql: `-- 0006 approvals: what people are asked to decide, and an inbox that takes their decisions.
+
+-- A request as people see it. The run's checkpoints say what came of it; this is where it is found.
+CREATE TABLE approvals (
+  id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  run_id        bigint NOT NULL,
+  key           text COLLATE "C" NOT NULL,
+  generation    bigint NOT NULL,
+  state         text   NOT NULL CHECK (state IN ('open', 'approved', 'refused', 'timed_out', 'cancelled')),
+  opened_at_ms  bigint NOT NULL,
+  due_at_ms     bigint,              -- its deadline; null: none
+  closed_at_ms  bigint,
+  title         text   NOT NULL,
+  addressees    text   NOT NULL,     -- JSON array of names; each stands in the table of that name, too
+  request       text   NOT NULL,
+  UNIQUE (run_id, key, generation),
+  CHECK ((closed_at_ms IS NOT NULL) = (state <> 'open'))
+);
+
+-- A page walks one state's part of this index from its right end.
+CREATE INDEX approvals_state ON approvals (state, id);
+
+CREATE TABLE approval_addressees (
+  name         text COLLATE "C" NOT NULL,
+  state        text   NOT NULL,      -- of the approval
+  approval_id  bigint NOT NULL,
+  PRIMARY KEY (name, state, approval_id)
+);
+
+ALTER TABLE inbox DROP CONSTRAINT inbox_kind_check;
+ALTER TABLE inbox ADD CONSTRAINT inbox_kind_check
+  CHECK (kind IN ('signal', 'child', 'decision', 'cancel', 'pause', 'resume'));`,
+    down: `-- Back from 0006.
+--
+-- Requests for approval and the decisions that people made on them are forgotten, but for what the histories tell. A run
+-- that waits for one is executed again, and older code does not know what it asks for.
+
+DELETE FROM attempts WHERE kind = 'approval';
+DROP TABLE approval_addressees;
+DROP TABLE approvals;
+DELETE FROM inbox WHERE kind = 'decision';
+ALTER TABLE inbox DROP CONSTRAINT inbox_kind_check;
+ALTER TABLE inbox ADD CONSTRAINT inbox_kind_check CHECK (kind IN ('signal', 'child', 'cancel', 'pause', 'resume'));`,
   },
 ] as const;

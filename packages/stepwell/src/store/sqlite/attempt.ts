@@ -11,6 +11,7 @@ import { BEGAN_NOTE, beganNote } from "../events.ts";
 import { refusalOfBeat } from "../refusals.ts";
 import { type ActiveStepRow, type AttemptRow, toActiveStep } from "../rows.ts";
 import type { Write, WriteResult } from "../write.ts";
+import { openApproval } from "./approval.ts";
 import { answerAgain, type Batch, findLastHeld, isAlive, STALE } from "./batch.ts";
 import { connected, type Session } from "./connection.ts";
 
@@ -21,10 +22,11 @@ type FoundAttempt = Pick<AttemptRow, "state" | "seq" | "kind" | "began_seq" | "b
 
 /** Save an attempt or the beginning of a wait. Due times are rounded up: never early (P7). */
 export function saveAttempt(batch: Batch, write: AttemptWrite): WriteResult {
-  const { owner, attempt, dueInMs } = write;
+  const { owner, attempt, dueInMs, opens } = write;
   if (!isAlive(batch, owner.workerId)) return STALE;
   const { nowMs } = batch;
-  const dueAtMs = dueInMs === null ? attempt.dueAtMs : nowMs + dueInMs;
+  const due = dueInMs === null ? attempt.dueAtMs : nowMs + dueInMs;
+  const dueAtMs = due === null ? null : Math.ceil(due);
   const running = attempt.state === "running";
   const { changes } = batch.sql.saveAttempt.run(
     attempt.key,
@@ -32,7 +34,7 @@ export function saveAttempt(batch: Batch, write: AttemptWrite): WriteResult {
     attempt.seq,
     attempt.kind,
     attempt.state,
-    dueAtMs === null ? null : Math.ceil(dueAtMs),
+    dueAtMs,
     nowMs,
     Math.round(attempt.durationMs),
     running ? attempt.seq : null,
@@ -43,7 +45,9 @@ export function saveAttempt(batch: Batch, write: AttemptWrite): WriteResult {
     owner.workerId,
     owner.fence,
   );
-  return changes === 0 ? answerUnchanged(batch, write) : batch.stored;
+  if (changes === 0) return answerUnchanged(batch, write);
+  if (opens !== undefined) openApproval(batch, owner.rowId, opens, dueAtMs);
+  return batch.stored;
 }
 
 /** Save a heartbeat of a running attempt. */

@@ -41,6 +41,7 @@ function wake({ sql, nowMs }: Batch, rowId: number, kind: InboxKind): Record<str
     case "resume":
       return sql.reviveForItem.get(kind === "resume" ? 1 : 0, nowMs, nowMs, rowId);
     case "signal":
+    case "decision":
     case "child":
       return sql.wakeForItem.get(nowMs, nowMs, rowId);
   }

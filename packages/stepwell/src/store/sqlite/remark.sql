@@ -6,6 +6,5 @@ VALUES (:rowId, :kind, :generation, :actor, :operationId, :nowMs, :text)
 ON CONFLICT DO NOTHING;
 
 -- name: listRemarks
-SELECT run_id, kind, generation, actor, at_ms, text FROM remarks
-WHERE run_id IN (SELECT value FROM json_each(:rowIds))
-ORDER BY id;
+SELECT id, run_id, kind, generation, actor, at_ms, text FROM remarks
+WHERE run_id IN (SELECT value FROM json_each(:rowIds));

@@ -18,5 +18,7 @@ export function addRemark(session: Session, rowId: number, remark: NewRemark, no
 /** In the order in which they were made. */
 export function listRemarks(session: Session, rowIds: readonly number[]): readonly RemarkOf[] {
   const rows = connected(session).sql.listRemarks.all(JSON.stringify(rowIds));
-  return (rows as unknown as readonly RemarkRow[]).map(toRemark);
+  return (rows as unknown as readonly (RemarkRow & { readonly id: number })[])
+    .toSorted((a, b) => a.id - b.id)
+    .map(toRemark);
 }

@@ -269,6 +269,83 @@ WHERE id = ? AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.worker_id = workers.i
   /** () */
   probe: `SELECT (SELECT max(id) FROM runs), (SELECT max(rowid) FROM steps), (SELECT max(run_id) FROM attempts),
        (SELECT max(run_id) FROM inbox), (SELECT max(run_id) FROM notes), (SELECT max(id) FROM workers)`,
+  /** (key, nowMs, dueAtMs, title, addressees, request, rowId) */
+  openApproval: `INSERT INTO approvals (run_id, key, generation, state, opened_at_ms, due_at_ms, title, addressees, request)
+SELECT id, ?, generation, 'open', ?, ?, ?, ?, ?
+FROM runs WHERE id = ?
+ON CONFLICT DO NOTHING
+RETURNING id`,
+  /** (rowId, key, ofRowId, workerId, fence) */
+  findOpenApproval: `SELECT id, opened_at_ms, addressees FROM approvals
+WHERE run_id = ? AND key = ? AND state = 'open'
+  AND generation = (SELECT generation FROM runs WHERE id = ? AND worker_id = ? AND fence = ?)`,
+  /** (title, addressees, request, approvalId) */
+  updateApproval: `UPDATE approvals SET title = ?, addressees = ?, request = ? WHERE id = ?`,
+  /** (name, approvalId) */
+  deleteAddressee: `DELETE FROM approval_addressees WHERE name = ? AND state = 'open' AND approval_id = ?`,
+  /** (name, approvalId) */
+  insertAddressee: `INSERT INTO approval_addressees (name, state, approval_id) VALUES (?, 'open', ?) ON CONFLICT DO NOTHING`,
+  /** (state, nowMs, rowId, key, ofRowId) */
+  closeApproval: `UPDATE approvals SET state = ?, closed_at_ms = ?
+WHERE run_id = ? AND key = ? AND state = 'open'
+  AND generation = (SELECT generation FROM runs WHERE id = ?)
+RETURNING id, addressees`,
+  /** (state, name, approvalId) */
+  closeAddressee: `UPDATE approval_addressees SET state = ? WHERE name = ? AND state = 'open' AND approval_id = ?`,
+  /** (namespace, name, publicId, key) */
+  findApproval: `SELECT approvals.*, runs.public_id, runs.actor, workflows.namespace, workflows.name
+FROM workflows
+JOIN runs ON runs.workflow_id = workflows.id
+JOIN approvals ON approvals.run_id = runs.id
+WHERE workflows.namespace = ? AND workflows.name = ? AND runs.public_id = ?
+  AND approvals.key = ?
+ORDER BY approvals.generation DESC
+LIMIT 1`,
+  /** (approvalId, limit) */
+  listDecisions: `SELECT inbox.seq, inbox.operation_id, inbox.actor, inbox.at_ms, inbox.payload, (
+  SELECT steps.value FROM steps
+  WHERE steps.run_id = inbox.run_id AND steps.key = '@decision/' || approvals.key || '/' || inbox.seq
+  LIMIT 1
+) AS verdict
+FROM approvals
+JOIN inbox ON inbox.run_id = approvals.run_id
+WHERE approvals.id = ? AND inbox.kind = 'decision' AND inbox.name = approvals.key
+  AND inbox.at_ms >= approvals.opened_at_ms
+ORDER BY inbox.seq
+LIMIT ?`,
+  /** (state, beforeId, lookMax, namespace, namespace, name, name, limit) */
+  listApprovals: `WITH looked AS MATERIALIZED (
+  SELECT id FROM approvals WHERE state = ? AND id < ? ORDER BY id DESC LIMIT ?
+), fitting AS (
+  SELECT approvals.*, runs.public_id, runs.actor, workflows.namespace, workflows.name
+  FROM looked CROSS JOIN approvals ON approvals.id = looked.id
+  CROSS JOIN runs ON runs.id = approvals.run_id
+  CROSS JOIN workflows ON workflows.id = runs.workflow_id
+  WHERE (? IS NULL OR workflows.namespace = ?) AND (? IS NULL OR workflows.name = ?)
+  ORDER BY approvals.id DESC
+  LIMIT ?
+)
+SELECT extent.*, fitting.*
+FROM (SELECT count(*) AS looked, min(id) AS looked_to FROM looked) AS extent LEFT JOIN fitting ON true
+ORDER BY fitting.id DESC`,
+  /** (to, state, beforeId, lookMax, namespace, namespace, name, name, limit) */
+  listApprovalsFor: `WITH looked AS MATERIALIZED (
+  SELECT DISTINCT approval_id AS id FROM approval_addressees
+  WHERE name IN (SELECT value FROM json_each(?)) AND state = ? AND approval_id < ?
+  ORDER BY approval_id DESC
+  LIMIT ?
+), fitting AS (
+  SELECT approvals.*, runs.public_id, runs.actor, workflows.namespace, workflows.name
+  FROM looked CROSS JOIN approvals ON approvals.id = looked.id
+  CROSS JOIN runs ON runs.id = approvals.run_id
+  CROSS JOIN workflows ON workflows.id = runs.workflow_id
+  WHERE (? IS NULL OR workflows.namespace = ?) AND (? IS NULL OR workflows.name = ?)
+  ORDER BY approvals.id DESC
+  LIMIT ?
+)
+SELECT extent.*, fitting.*
+FROM (SELECT count(*) AS looked, min(id) AS looked_to FROM looked) AS extent LEFT JOIN fitting ON true
+ORDER BY fitting.id DESC`,
   /** (rowId, workerId, fence, name) */
   findBreaker: `SELECT breakers.*,
   EXISTS (
@@ -413,9 +490,8 @@ ORDER BY attempts.seq`,
 VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO NOTHING`,
   /** (rowIds) */
-  listRemarks: `SELECT run_id, kind, generation, actor, at_ms, text FROM remarks
-WHERE run_id IN (SELECT value FROM json_each(?))
-ORDER BY id`,
+  listRemarks: `SELECT id, run_id, kind, generation, actor, at_ms, text FROM remarks
+WHERE run_id IN (SELECT value FROM json_each(?))`,
   /** (rowId) */
   listChildren: `SELECT * FROM runs WHERE parent_id = ? AND parent_awaits = 1 ORDER BY id`,
   /** (rowId, generation) */
@@ -1133,5 +1209,84 @@ CREATE TABLE breakers (
     down: `-- Back from 0007: breakers are forgotten, and with them that one is open.
 
 DROP TABLE breakers;`,
+  },
+  {
+    number: 8,
+    name: "0008-approvals",
+    sql: `-- 0008 approvals: what people are asked to decide, and an inbox that takes their decisions.
+--
+-- \`inbox\` is built anew, because its CHECK changes and SQLite cannot alter one. No table refers to it by a foreign key.
+
+-- A request as people see it. The run's checkpoints say what came of it; this is where it is found.
+CREATE TABLE approvals (
+  id            INTEGER NOT NULL PRIMARY KEY,
+  run_id        INTEGER NOT NULL,
+  key           TEXT    NOT NULL,
+  generation    INTEGER NOT NULL,
+  state         TEXT    NOT NULL CHECK (state = 'open' OR state = 'approved' OR state = 'refused'
+                                     OR state = 'timed_out' OR state = 'cancelled'),
+  opened_at_ms  INTEGER NOT NULL,
+  due_at_ms     INTEGER,             -- its deadline; null: none
+  closed_at_ms  INTEGER,
+  title         TEXT    NOT NULL,
+  addressees    TEXT    NOT NULL,    -- JSON array of names; each stands in the table of that name, too
+  request       TEXT    NOT NULL,
+  UNIQUE (run_id, key, generation),
+  CHECK ((closed_at_ms IS NOT NULL) = (state <> 'open'))
+) STRICT;
+
+-- A page walks one state's part of this index from its right end.
+CREATE INDEX approvals_state ON approvals (state, id);
+
+CREATE TABLE approval_addressees (
+  name         TEXT    NOT NULL,
+  state        TEXT    NOT NULL,     -- of the approval
+  approval_id  INTEGER NOT NULL,
+  PRIMARY KEY (name, state, approval_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE inbox_new (
+  run_id        INTEGER NOT NULL,
+  seq           INTEGER NOT NULL,
+  kind          TEXT    NOT NULL CHECK (kind = 'signal' OR kind = 'child' OR kind = 'decision' OR kind = 'cancel'
+                                     OR kind = 'pause' OR kind = 'resume'),
+  name          TEXT    NOT NULL,
+  actor         TEXT    NOT NULL,
+  operation_id  TEXT,
+  at_ms         INTEGER NOT NULL,
+  consumed_seq  INTEGER,             -- history number of its consumption
+  payload       TEXT    NOT NULL,
+  PRIMARY KEY (run_id, seq)
+) STRICT, WITHOUT ROWID;
+INSERT INTO inbox_new SELECT * FROM inbox;
+DROP TABLE inbox;
+ALTER TABLE inbox_new RENAME TO inbox;
+CREATE UNIQUE INDEX inbox_operation ON inbox (run_id, operation_id) WHERE operation_id IS NOT NULL;`,
+    down: `-- Back from 0008: \`inbox\` is built anew, as 0004 has it.
+--
+-- Requests for approval and the decisions that people made on them are forgotten, but for what the histories tell. A run
+-- that waits for one is executed again, and older code does not know what it asks for.
+
+DELETE FROM attempts WHERE kind = 'approval';
+DROP TABLE approval_addressees;
+DROP TABLE approvals;
+
+CREATE TABLE inbox_old (
+  run_id        INTEGER NOT NULL,
+  seq           INTEGER NOT NULL,
+  kind          TEXT    NOT NULL CHECK (kind = 'signal' OR kind = 'child' OR kind = 'cancel'
+                                     OR kind = 'pause' OR kind = 'resume'),
+  name          TEXT    NOT NULL,
+  actor         TEXT    NOT NULL,
+  operation_id  TEXT,
+  at_ms         INTEGER NOT NULL,
+  consumed_seq  INTEGER,             -- history number of its consumption
+  payload       TEXT    NOT NULL,
+  PRIMARY KEY (run_id, seq)
+) STRICT, WITHOUT ROWID;
+INSERT INTO inbox_old SELECT * FROM inbox WHERE kind <> 'decision';
+DROP TABLE inbox;
+ALTER TABLE inbox_old RENAME TO inbox;
+CREATE UNIQUE INDEX inbox_operation ON inbox (run_id, operation_id) WHERE operation_id IS NOT NULL;`,
   },
 ] as const;

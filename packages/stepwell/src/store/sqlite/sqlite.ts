@@ -11,6 +11,7 @@ import { StepwellError } from "../../model/errors.ts";
 import { checkKeys } from "../../model/options.ts";
 import type { Pace } from "../pace.ts";
 import type { NowMs, Store } from "../store.ts";
+import { findApproval, listApprovals, updateApproval } from "./approval.ts";
 import { listActiveSteps } from "./attempt.ts";
 import { findBreaker, listBreakers, saveBreaker } from "./breaker.ts";
 import { claimRuns, listOldestDue, nextDue, resumePaused } from "./claim.ts";
@@ -121,6 +122,9 @@ function toStore(session: Session, turn: Turn, pace: Pace | null): Store {
     listChildren: (rowId) => read(() => listChildren(session, rowId)),
     addRemark: (rowId, remark, nowMs) => write(() => addRemark(session, rowId, remark, now(nowMs))),
     listRemarks: (rowIds) => read(() => listRemarks(session, rowIds)),
+    updateApproval: (owner, approval) => write(() => updateApproval(session, owner, approval)),
+    findApproval: (ref, key) => read(() => findApproval(session, ref, key)),
+    listApprovals: (filter) => read(() => listApprovals(session, filter)),
     findRun: (ref) => read(() => findRun(session, ref)),
     listEnded: (rowIds) => read(() => listEnded(session, rowIds)),
     listRuns: (filter) => read(() => listRuns(session, filter)),

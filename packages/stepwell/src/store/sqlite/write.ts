@@ -6,6 +6,7 @@
  * see batch.ts.
  */
 import type { Write, WriteResult } from "../write.ts";
+import { closeApproval } from "./approval.ts";
 import { answerAgain, type Batch, findLastHeld, isAlive, STALE } from "./batch.ts";
 import { getVersion, runOf } from "./version.ts";
 
@@ -73,6 +74,7 @@ export function saveCheckpoint(batch: Batch, write: Of<"checkpoint">): WriteResu
   }
   if (consumes !== null) sql.consumeItem.run(checkpoint.seq - 1, owner.rowId, consumes);
   if (write.clearsCrashes) sql.clearCrashes.run(owner.rowId, owner.workerId, owner.fence);
+  if (checkpoint.kind === "approval") closeApproval(batch, owner.rowId, checkpoint);
   return batch.stored;
 }
 

@@ -52,6 +52,15 @@ export const requests: Chapter = ({ expect }, play) => {
     },
   );
 
+  play("a pause of a parked compensation forgets what that waited for", async (scene) => {
+    const owner = await insertHeld(scene);
+    const wait = { kind: "retry", key: "undo", name: "undo", dueAtMs: NOW + 5 } as const;
+    await flushOne(scene, transitionOf(owner, { kind: "compensate", ending: "failed", error: '"e"' }));
+    await flushOne(scene, parkOf(owner, { state: "compensating", dueAtMs: NOW + 5, waitingFor: [wait] }));
+    await ask(scene, "pause");
+    expect(await readRun(scene)).toMatchObject({ ...ON_HOLD, ending: "failed" });
+  });
+
   play("a resume makes it due, and the next worker reads all that was asked", async (scene) => {
     await insertPending(scene);
     await ask(scene, "pause");

@@ -7,6 +7,7 @@
  * of the engine.
  */
 import type { Store } from "../../store/store.ts";
+import { approvals } from "./approvals.ts";
 import { attempts } from "./attempts.ts";
 import { breakers } from "./breakers.ts";
 import { claims } from "./claims.ts";
@@ -40,6 +41,7 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
   finding,
   others,
   breakers,
+  approvals,
 };
 
 /**

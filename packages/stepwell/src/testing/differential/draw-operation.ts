@@ -20,10 +20,12 @@ import {
   drawSaying,
   drawTransition,
   drawWake,
+  nextSeq,
   openDraft,
   ownerIn,
 } from "./draw-write.ts";
 import { drawFork, drawRemark, drawReopening } from "./draw-reopening.ts";
+import { drawApproval, drawApprovalLook, drawNewApproval } from "./draw-approval.ts";
 import { WANTED } from "./look-around.ts";
 import type { Named } from "./names.ts";
 import { type Operation, runName } from "./operation.ts";
@@ -37,6 +39,7 @@ import {
   late,
   NOBODY,
   observe,
+  ownerOf,
   seeSome,
   type Sight,
   type View,
@@ -63,6 +66,7 @@ export async function drawOperations(view: View): Promise<readonly Operation[]> 
     [2, drawFork],
     [2, drawRemark],
     [4, drawBreaker],
+    [3, drawUpdate],
     [3, ({ nowMs }) => [{ call: "resumePaused", versionIds: someVersions(view), nowMs }]],
     [2, () => [{ call: "ensureVersion", identity: dice.pick([IDENTITIES[0]!, ...IDENTITIES]) }]],
   ]);
@@ -123,6 +127,7 @@ function drawOne(draft: Draft, sight: Sight): Named<Write> {
     [20, () => drawAttempt(draft, target)],
     [10, () => drawBeat(draft, target)],
     [6, () => drawNote(draft, target)],
+    [9, () => drawApproval(view.dice, { owner: target.owner, seq: nextSeq(draft, sight, 1) })],
     [8, () => drawSaying(draft, target)],
     [18, () => drawTransition(draft, target)],
     [14, () => drawPost(draft)],
@@ -146,6 +151,13 @@ async function drawCrowd(view: View, workerId: string = anyWorker(view)): Promis
     else writes.push(drawPlainStep(draft, { sight, owner: ownerIn(draft, sight) }));
   }
   return writes;
+}
+
+/** An owner says anew what his run asks for. */
+async function drawUpdate(view: View): Promise<readonly Operation[]> {
+  const sight = await seeSome(view);
+  if (sight === null) return drawClaim(view);
+  return [{ call: "updateApproval", owner: ownerOf(view, sight), approval: drawNewApproval(view.dice) }];
 }
 
 function drawClaim(view: View): readonly Operation[] {
@@ -209,13 +221,14 @@ function drawLooks(view: View): readonly Operation[] {
   const rowId = runName(anyRun(view));
   const byRow = dice.pick(["loadMemory", "listHistory", "listActiveSteps", "listChildren"] as const);
   return choose<readonly Operation[]>(dice, [
-    [6, [{ call: byRow, rowId }]],
+    [8, [{ call: byRow, rowId }]],
     [2, [{ call: "listInbox", rowId, afterSeq: dice.integer(4) }]],
     [2, [{ call: "listEnded", rowIds: [...late(refs), NOBODY].map(runName) }]],
     [2, [{ call: "listRemarks", rowIds: late(refs).map(runName) }]],
     [1, [{ call: "loadMemory", rowId: runName(NOBODY) }]],
     [2, [{ call: "findRun", ref: { namespace: "shop", name: dice.pick(["order", "none"]), id: "1" } }]],
     [4, [{ call: "listRuns", filter: drawFilter(view) }]],
+    [3, [drawApprovalLook(view)]],
     [3, [{ call: "nextDue", versionIds: someVersions(view), nowMs }]],
     [1, [{ call: "listOldestDue", nowMs }]],
     [1, [{ call: "listWorkers", nowMs }]],

@@ -55,6 +55,7 @@ const KEYS: readonly (readonly [key: string, kind: StepKind])[] = [
   ["@wait/go/1", "signal"],
   ["nap", "sleep"],
   ["@undo/pay", "compensation"],
+  ["@decision/sign/1", "decision"],
 ];
 
 const VALUES = ["1", "null", '"done"', '{"a":[1,2.5,"é"]}', `"\\u0000\\ud800 \u{1f600}'"`];
@@ -251,17 +252,20 @@ function drawSeen(dice: Dice, inboxSeq: number): number {
   ]);
 }
 
+const NAMES: Readonly<Record<string, string>> = { signal: "go", decision: "sign" };
+
 /** From outside. Few operations, so that some come twice. */
 export function drawPost({ view }: Draft): NamedWrite<"post"> {
   const { dice } = view;
   const { namespace, name, id } = anyRun(view);
   const kind = choose<NewInboxItem["kind"]>(dice, [
     [12, "signal"],
+    [5, "decision"],
     [4, "cancel"],
     [4, "pause"],
     [4, "resume"],
   ]);
-  const what = { name: kind === "signal" ? "go" : "", payload: dice.pick(VALUES), actor: "kim" };
+  const what = { name: NAMES[kind] ?? "", payload: dice.pick(VALUES), actor: "kim" };
   const item = { ...what, kind, operationId: `op ${dice.integer(12)}` } as const;
   return { kind: "post", to: { namespace, name, id }, item };
 }
@@ -289,7 +293,7 @@ function drawItem({ view: { dice }, used }: Draft, { run, memory: { inbox } }: S
 }
 
 /** The history number that comes `step` after the last one of that run. */
-function nextSeq({ seqs }: Draft, { run, memory }: Sight, step: number): number {
+export function nextSeq({ seqs }: Draft, { run, memory }: Sight, step: number): number {
   const seq = (seqs.get(run.rowId) ?? memory.lastSeq) + step;
   seqs.set(run.rowId, seq);
   return seq;

@@ -1,7 +1,9 @@
 /**
  * Looking around: everything that the port shows, as operations that change nothing.
  */
+import { APPROVAL_STATES } from "../../model/approval.ts";
 import type { RunRef } from "../../store/write.ts";
+import { APPROVAL_KEYS } from "./draw-approval.ts";
 import { type Look, runName } from "./operation.ts";
 
 /** What there may be to see, and when it is looked at. */
@@ -34,6 +36,9 @@ export function lookAround({ nowMs, refs, workers }: Known): readonly Look[] {
       { call: "listActiveSteps" as const, rowId },
       { call: "listChildren" as const, rowId },
     ]),
+    ...refs.flatMap((ref) => APPROVAL_KEYS.map((key) => ({ call: "findApproval" as const, ref, key }))),
+    ...APPROVAL_STATES.map((state) => ({ call: "listApprovals" as const, filter: { state, limit: 1_000 } })),
+    { call: "listApprovals", filter: { state: "open", to: ["kim"], limit: 1_000 } },
     { call: "listEnded", rowIds },
     { call: "listRemarks", rowIds },
     { call: "listOldestDue", nowMs },

@@ -4,10 +4,19 @@
  */
 import type { Breaker } from "../../model/breaker.ts";
 import { identityText } from "../../model/identity.ts";
+import type { Approval, NewApproval } from "../../model/approval.ts";
 import type { NewRemark } from "../../model/remark.ts";
 import type { Identity, NewRun, Owner, Run } from "../../model/run.ts";
 import type { Checkpoint } from "../../model/step.ts";
-import type { Offer, ReopenedRun, RunFilter, Store, WorkerProcess } from "../../store/store.ts";
+import type {
+  ApprovalFilter,
+  FoundApproval,
+  Offer,
+  ReopenedRun,
+  RunFilter,
+  Store,
+  WorkerProcess,
+} from "../../store/store.ts";
 import type { RunRef, Write, WriteResult } from "../../store/write.ts";
 import type { Named, Names } from "./names.ts";
 
@@ -26,6 +35,7 @@ export type Operation =
       readonly nowMs: number;
     }
   | { readonly call: "addRemark"; readonly rowId: string; readonly remark: NewRemark; readonly nowMs: number }
+  | { readonly call: "updateApproval"; readonly owner: Named<Owner>; readonly approval: NewApproval }
   | { readonly call: "resumePaused" | "nextDue"; readonly versionIds: readonly string[]; readonly nowMs: number }
   | { readonly call: "saveBreaker"; readonly breaker: Named<Breaker>; readonly owner: Named<Owner> | null }
   | WorkerOperation
@@ -60,6 +70,9 @@ export type Look =
       readonly nowMs: number;
     }
   | { readonly call: "listBreakers"; readonly page: Parameters<Store["listBreakers"]>[0]; readonly nowMs: number }
+  | { readonly call: "findApproval"; readonly ref: RunRef; readonly key: string }
+  /** All pages. */
+  | { readonly call: "listApprovals"; readonly filter: ApprovalFilter }
   /** All pages from there on. */
   | { readonly call: "listRuns"; readonly filter: Named<RunFilter> };
 
@@ -102,6 +115,8 @@ async function callStore(side: Side, operation: Operation): Promise<unknown> {
       return insertForked(side, operation);
     case "addRemark":
       return store.addRemark(names.idOf("run", operation.rowId), operation.remark, operation.nowMs);
+    case "updateApproval":
+      return store.updateApproval(names.toIds<Owner>(operation.owner), operation.approval);
     case "resumePaused":
     case "nextDue": {
       const versionIds = operation.versionIds.map((name) => names.idOf("version", name));
@@ -205,6 +220,10 @@ async function look({ store, names }: Side, operation: Look): Promise<unknown> {
       return store.findBreaker(operation.name, names.toIds<Owner | null>(operation.owner), operation.nowMs);
     case "listBreakers":
       return store.listBreakers(operation.page, operation.nowMs);
+    case "findApproval":
+      return unnumbered(await store.findApproval(operation.ref, operation.key));
+    case "listApprovals":
+      return listApprovalPages(store, operation.filter);
     case "listRuns":
       return listPages(store, names.toIds<RunFilter>(operation.filter));
   }
@@ -221,6 +240,29 @@ async function listPages(store: Store, filter: RunFilter): Promise<unknown> {
   }
   const tooLong = pages.some((page) => page.runs.length > filter.limit);
   return { tooLong, runs: pages.flatMap((page) => page.runs) };
+}
+
+/** Approvals of one flush are numbered in an order of the store's own. */
+async function listApprovalPages(store: Store, filter: ApprovalFilter): Promise<unknown> {
+  const pages = [await store.listApprovals(filter)];
+  let { beforeId } = pages[0]!;
+  while (beforeId !== null) {
+    const page = await store.listApprovals({ ...filter, beforeId });
+    pages.push(page);
+    beforeId = page.beforeId;
+  }
+  const tooLong = pages.some(({ approvals }) => approvals.length > filter.limit);
+  return { tooLong, unordered: pages.flatMap(({ approvals }) => approvals.map(withFieldsInOrder)) };
+}
+
+/** What has no order itself is sorted by its text. */
+function withFieldsInOrder(approval: Approval): object {
+  const fields = Object.entries({ ...approval, approvalId: 0 });
+  return Object.fromEntries(fields.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function unnumbered(found: FoundApproval | null): unknown {
+  return found === null ? null : { ...found, approval: { ...found.approval, approvalId: 0 } };
 }
 
 /** Lists that the port gives in no order are sorted by the names in them. */

@@ -2,12 +2,13 @@
  * Finish: carry a run to its end by skipping the time in which nothing happens. A run
  * that cannot end is told with what it waits for, instead of a test that hangs.
  */
+import type { Approvals } from "../../engine/approvals.ts";
 import type { RunHandle, RunOutcome, RunStatus } from "../../engine/handle.ts";
 import { type Duration, parseDuration } from "../../model/duration.ts";
 import { checkKeys } from "../../model/options.ts";
 import { isTerminal, type Wait } from "../../model/run.ts";
 import { refusal } from "./refusal.ts";
-import { ask, lastingHandle, type Seat } from "./seat.ts";
+import { ask, lastingApprovals, lastingHandle, type Seat } from "./seat.ts";
 import { tellRun, tellWait } from "./timeline.ts";
 import { openWaits } from "./waits.ts";
 
@@ -16,10 +17,11 @@ export type FinishOptions = {
   /** How much virtual time may pass. Default one year. */
   readonly within?: Duration;
   /**
-   * Called once for every wait for a signal, of this run and of all others, such as its children. The place to play
-   * those who answer: `(wait, run) => run.signal(approval, …)`.
+   * Called once for every wait for a signal or an approval, of this run and of all others, such as its children. The
+   * place to play those who answer: `(wait, run) => run.signal(go, …)`, or
+   * `(wait, run, approvals) => approvals.approve({ workflow: run.workflow, runId: run.id, name: wait.key }, …)`.
    */
-  readonly onWait?: (wait: Wait, run: RunHandle) => unknown;
+  readonly onWait?: (wait: Wait, run: RunHandle, approvals: Approvals) => unknown;
 };
 
 /** Timers that may fire before a run counts as one that never ends. */
@@ -62,12 +64,17 @@ async function tellWaits(
     const run = lastingHandle(seat, workflow, id);
     for (const wait of openWaits(await run.status(), await run.history())) {
       const name = JSON.stringify([workflow, id, wait.key]);
-      if (wait.kind !== "signal" || told.has(name)) continue;
+      if (!isAddressed(wait) || told.has(name)) continue;
       told.add(name);
-      await onWait(wait, run);
+      await onWait(wait, run, lastingApprovals(seat));
     }
   }
   return told.size > before;
+}
+
+/** Somebody outside is to answer it. */
+function isAddressed({ kind }: Wait): boolean {
+  return kind === "signal" || kind === "approval";
 }
 
 const OPEN = ["pending", "running", "waiting", "compensating"] as const;
@@ -79,6 +86,13 @@ async function stalled(seat: Seat, run: RunHandle, timers: number): Promise<Erro
   const why =
     timers >= TIMERS_MAX ? `after ${TIMERS_MAX} timers it is still ${status.state}` : reason(seat, status, waits);
   return refusal(`${run.workflow} ${run.id} does not end: ${why}.\n\n${tellRun(status, history)}`);
+}
+
+function cureOf(wait: Wait | undefined): string {
+  if (wait === undefined) return "";
+  const answer =
+    wait.kind === "signal" ? `Send it with run.signal(${wait.name}, …)` : "Decide it with approvals.approve(…)";
+  return `. ${answer}, or pass \`onWait\``;
 }
 
 function reason(seat: Seat, status: RunStatus, waits: readonly Wait[]): string {
@@ -93,9 +107,7 @@ function reason(seat: Seat, status: RunStatus, waits: readonly Wait[]): string {
   }
   if (waits.length > 0) {
     const what = waits.map(tellWait).join("; ");
-    const signal = waits.find(({ kind }) => kind === "signal");
-    const cure = `. Send it with run.signal(${signal?.name}, …), or pass \`onWait\``;
-    return `it waits for ${what}${signal === undefined ? "" : cure}`;
+    return `it waits for ${what}${cureOf(waits.find(isAddressed))}`;
   }
   return "its body awaits something that is no ctx call and does not come";
 }

@@ -1,6 +1,7 @@
 /**
  * Kill points: the moments at which a process can be killed, in words.
  */
+import type { NewInboxItem } from "../../model/inbox.ts";
 import type { Checkpoint } from "../../model/step.ts";
 import type { Write } from "../../store/write.ts";
 import type { KillPoint } from "./scope.ts";
@@ -37,10 +38,15 @@ function tellWrite(write: Write): string {
     case "attributes":
       return "the search attributes";
     case "post":
-      return write.item.kind === "signal" ? `the signal "${write.item.name}"` : `the request to ${write.item.kind}`;
+      return tellItem(write.item);
     case "wake":
       return "the waking of the run";
   }
+}
+
+function tellItem({ kind, name }: NewInboxItem): string {
+  if (kind === "signal") return `the signal "${name}"`;
+  return kind === "decision" ? `the decision on "${name}"` : `the request to ${kind}`;
 }
 
 function tellCheckpoint({ kind, key }: Checkpoint): string {

@@ -2,6 +2,7 @@
  * Seat: where the living process sits. When it crashes, the next one takes its place on
  * the same store, and what outsiders had asked the dead one is asked again.
  */
+import type { Approvals } from "../../engine/approvals.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { RunHandle, SignalOptions } from "../../engine/handle.ts";
 import type { EngineOptions } from "../../engine/settings.ts";
@@ -46,6 +47,26 @@ export async function ask<T>(seat: Seat, question: (engine: Engine) => Promise<T
 }
 
 const CRASHED = Symbol("stepwell.crashed");
+
+/** `engine.approvals`, outliving crashes: a decision that a crash left unanswered is sent again under its id. */
+export function lastingApprovals(seat: Seat): Approvals {
+  const once = <A extends { readonly id?: string }>(answer: A): A => ({
+    ...answer,
+    id: answer.id ?? seat.world.freshId(),
+  });
+  return {
+    list: (filter) => ask(seat, ({ approvals }) => approvals.list(filter)),
+    get: (ref) => ask(seat, ({ approvals }) => approvals.get(ref)),
+    approve: (ref, answer) => {
+      const sent = once(answer);
+      return ask(seat, ({ approvals }) => approvals.approve(ref, sent));
+    },
+    refuse: (ref, answer) => {
+      const sent = once(answer);
+      return ask(seat, ({ approvals }) => approvals.refuse(ref, sent));
+    },
+  };
+}
 
 /** A handle that outlives crashes. */
 export function lastingHandle<Output>(seat: Seat, workflow: string, id: string): RunHandle<Output> {

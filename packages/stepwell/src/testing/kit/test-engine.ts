@@ -3,6 +3,7 @@
  * that thirty days are over at once and a crash is a call. Test engines share nothing:
  * open one per test, also in tests that run side by side.
  */
+import type { Approvals } from "../../engine/approvals.ts";
 import type { Engine, StartOptions } from "../../engine/engine.ts";
 import type { RunHandle, RunOutcome } from "../../engine/handle.ts";
 import type { EngineOptions, LogEntry } from "../../engine/settings.ts";
@@ -12,7 +13,7 @@ import { StepwellError } from "../../model/errors.ts";
 import { COMPLAINT_CODES, type ComplaintCode, type Complaints, openComplaints } from "./complaints.ts";
 import { finish, type FinishOptions } from "./finish.ts";
 import type { Machine } from "./process.ts";
-import { ask, lastingHandle, openSeat, reopen, type Seat } from "./seat.ts";
+import { ask, lastingApprovals, lastingHandle, openSeat, reopen, type Seat } from "./seat.ts";
 import { openWorld } from "./world.ts";
 
 /** Options of a test engine: those of an engine, and the kit's own. */
@@ -47,6 +48,8 @@ export type TestEngine = {
   readonly start: Engine["start"];
   /** As of an engine; the handle outlives crashes. */
   readonly get: Engine["get"];
+  /** As of an engine; a decision outlives crashes. */
+  readonly approvals: Approvals;
   /** Start a run and carry it to its end, skipping time. @throws RunFailed; AssertionError when it does not end */
   readonly run: {
     <Raw, Output>(
@@ -153,6 +156,7 @@ function testEngineCalls(seat: Seat, complaints: Complaints): TestEngine {
       const run = await ask(seat, (engine) => engine.get(workflow as string, id));
       return lastingHandle(seat, run.workflow, run.id);
     },
+    approvals: lastingApprovals(seat),
     run: (async (workflow, input, { within, onWait, ...options } = {}) => {
       const run = await start(seat, workflow, input, options);
       await finish(seat, idle, run, { ...(within && { within }), ...(onWait && { onWait }) });

@@ -26,5 +26,5 @@ function retryOf({ key, dueAtMs }: Extract<DecodedEvent, { kind: "attempt_failed
 function waitOf({ key, step, dueAtMs }: Extract<DecodedEvent, { kind: "wait_began" }>): Wait {
   const signal = /^@wait\/(.*)\/[^/]+$/.exec(key)?.[1];
   if (step === "signal" && signal !== undefined) return { kind: "signal", key, name: signal, dueAtMs };
-  return { kind: "timer", key, name: key, dueAtMs };
+  return { kind: step === "approval" ? "approval" : "timer", key, name: key, dueAtMs };
 }

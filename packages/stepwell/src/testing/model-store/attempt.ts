@@ -9,6 +9,7 @@ import type { Owner } from "../../model/run.ts";
 import type { ActiveStep, NewAttempt } from "../../model/step.ts";
 import { refusalOfBeat } from "../../store/refusals.ts";
 import type { Write, WriteResult } from "../../store/write.ts";
+import { openedApproval } from "./approval.ts";
 import { type Batch, checkOneOf, checkTexts, findStanding, STALE, stored } from "./batch.ts";
 import { addNote } from "./step.ts";
 import { type Book, putBook, type StoredAttempt, type World } from "./world.ts";
@@ -31,7 +32,7 @@ export function saveAttempt(batch: Batch, write: AttemptWrite): WriteResult {
   const beginsAgain = found?.state === "running" && attempt.state === "running" && attempt.seq > found.seq;
   if (!held) return found === null || beginsAgain ? STALE : stored(batch);
   check(attempt);
-  if (found === null) putBook(batch.world, { ...book, attempts: [...book.attempts, begun(batch, owner, attempt)] });
+  if (found === null) begin(batch, book, write, attempt);
   else if (beginsAgain) beginAgain(batch, { book, found, owner }, attempt);
   else if (found.state === "running" && attempt.state !== "running") turn(batch, { book, found }, attempt);
   return stored(batch);
@@ -47,6 +48,14 @@ function check({ key, kind, state, dueAtMs }: NewAttempt): void {
   checkOneOf("state", state, STATES);
   if (state !== "running" || dueAtMs === null) return;
   throw new StepwellError("STORE_WRITE_REFUSED", "an attempt that runs is not due");
+}
+
+function begin(batch: Batch, book: Book, { owner, opens }: AttemptWrite, attempt: NewAttempt): void {
+  const { world, nowMs } = batch;
+  const { dueAtMs } = attempt;
+  const opened = opens === undefined ? [] : [openedApproval(world, book, opens, { nowMs, dueAtMs })];
+  const attempts = [...book.attempts, begun(batch, owner, attempt)];
+  putBook(world, { ...book, attempts, approvals: [...book.approvals, ...opened] });
 }
 
 /** A new row; its code has been running for `durationMs` when its beginning is told. */

@@ -7,6 +7,7 @@
  */
 import { StepwellError } from "../../model/errors.ts";
 import type { NowMs, Store } from "../../store/store.ts";
+import { findApproval, listApprovals, updateApproval } from "./approval.ts";
 import { listActiveSteps } from "./attempt.ts";
 import { findBreaker, listBreakers, saveBreaker } from "./breaker.ts";
 import { claimRuns, listOldestDue, nextDue, resumePaused } from "./claim.ts";
@@ -62,6 +63,9 @@ export function openModelStore({ clock }: ModelStoreOptions = {}): Store {
     listHeldRuns: (workerId) => call(() => listHeldRuns(world, workerId)),
     loadMemory: (rowId) => call(() => loadMemory(world, rowId)),
     listInbox: (rowId, afterSeq) => call(() => listInbox(world, rowId, afterSeq)),
+    updateApproval: (owner, approval) => call(() => updateApproval(world, owner, approval)),
+    findApproval: (ref, key) => call(() => findApproval(world, ref, key)),
+    listApprovals: (filter) => call(() => listApprovals(world, filter)),
     listEnded: (rowIds) => call(() => listEnded(world, rowIds)),
     reopenRuns: (runs, nowMs) => call(() => reopenRuns(world, runs, now(nowMs))),
     insertForked: (run, past, nowMs) => call(() => insertForked(world, run, past, now(nowMs))),

@@ -34,7 +34,7 @@ export function insertRun(batch: Batch, write: Extract<Write, { kind: "insert_ru
   const holder = claimFor !== null && isAlive(world, claimFor) ? claimFor : null;
   const rowId = world.books.size + 1;
   const inserted = newRun(run, version, { rowId, holder, nowMs });
-  putBook(world, { run: inserted, steps: [], attempts: [], past: NO_PAST, inbox: [], notes: [] });
+  putBook(world, { run: inserted, steps: [], attempts: [], past: NO_PAST, inbox: [], notes: [], approvals: [] });
   return { kind: "inserted", atMs: nowMs, rowId, claimed: holder !== null };
 }
 

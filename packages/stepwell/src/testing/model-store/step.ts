@@ -1,10 +1,13 @@
 /**
  * Step: the writes of an owner that add to its run: checkpoints, notes, progress, attributes.
  */
+import { stateAfter } from "../../model/approval.ts";
 import type { InboxItem } from "../../model/inbox.ts";
 import type { Attributes } from "../../model/run.ts";
+import type { Checkpoint } from "../../model/step.ts";
 import { attributeEntries } from "../../store/attributes.ts";
 import type { Write, WriteResult } from "../../store/write.ts";
+import { isOpen } from "./approval.ts";
 import { type Batch, checkOneOf, checkTexts, findStanding, STALE, stored } from "./batch.ts";
 import { type Book, putBook, putRun, type StoredItem } from "./world.ts";
 
@@ -29,6 +32,7 @@ export function saveCheckpoint(batch: Batch, write: Of<"checkpoint">): WriteResu
     run: write.clearsCrashes ? { ...book.run, crashes: 0 } : book.run,
     steps: [...book.steps, { ...checkpoint, durationMs: Math.round(checkpoint.durationMs), atMs: nowMs }],
     inbox: consumeItem(book, consumes, checkpoint.seq - 1),
+    approvals: checkpoint.kind === "approval" ? closeApproval(book, checkpoint, nowMs) : book.approvals,
   });
   return stored(batch);
 }
@@ -36,6 +40,11 @@ export function saveCheckpoint(batch: Batch, write: Of<"checkpoint">): WriteResu
 /** The inbox with the item of that number consumed as `consumedSeq`, unless it was before; null: none is. */
 export function consumeItem({ inbox }: Book, seq: InboxItem["seq"] | null, consumedSeq: number): readonly StoredItem[] {
   return inbox.map((item) => (item.seq === seq && item.consumedSeq === null ? { ...item, consumedSeq } : item));
+}
+
+function closeApproval(book: Book, { key, outcome, value }: Checkpoint, nowMs: number): Book["approvals"] {
+  const closed = { state: stateAfter(outcome, value), closedAtMs: nowMs };
+  return book.approvals.map((one) => (isOpen(book, one, key) ? { ...one, ...closed } : one));
 }
 
 /** A number's first note stays. */

@@ -4,6 +4,7 @@
  * What is kept of one run is its book. Books are never changed: a write puts a newer one
  * in the place of the old, so an answer that was given stays as it was.
  */
+import type { Approval } from "../../model/approval.ts";
 import { StepwellError } from "../../model/errors.ts";
 import type { Breaker } from "../../model/breaker.ts";
 import type { HistoryEvent } from "../../model/history.ts";
@@ -25,6 +26,9 @@ export type StoredItem = InboxItem & { readonly operationId: string; readonly co
 /** An event that nothing else tells; a run has one of each number at most. */
 export type StoredNote = Extract<HistoryEvent, { kind: "note" | "attempt_began" | "ended" }> & { readonly seq: number };
 
+/** An approval, and in which life of its run it was opened. */
+export type StoredApproval = Approval & { readonly generation: number };
+
 /** What a generation left behind. */
 export type Past = {
   readonly steps: readonly (StoredStep & { readonly generation: number })[];
@@ -40,6 +44,9 @@ export type Book = {
   /** By `seq`. */
   readonly inbox: readonly StoredItem[];
   readonly notes: readonly StoredNote[];
+  /** In the order they were opened. */
+  /** In the order in which they were opened. */
+  readonly approvals: readonly StoredApproval[];
 };
 
 /** A worker, its lease as a moment. */

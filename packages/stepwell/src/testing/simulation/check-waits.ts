@@ -1,9 +1,11 @@
 /**
  * Invariants of what reaches a run from outside: signals, cancels, time.
  */
+import type { ApprovalOutcome } from "../../model/approval.ts";
 import { decode } from "../../model/json.ts";
 import { parseFailure } from "../../model/failure.ts";
 import type { HistoryEvent } from "../../model/history.ts";
+import type { Checkpoint } from "../../model/step.ts";
 import { type Case, type Finding, type Invariant, isEarly, toJson } from "./case.ts";
 import { type Request, runText, type Story } from "./evidence.ts";
 import type { Ledger } from "./ledger.ts";
@@ -73,7 +75,7 @@ function consumedTwice(c: Case): Finding[] {
     const queue = `${rowId} ${post.kind} ${post.name}`;
     const last = lastOf.get(queue) ?? 0;
     lastOf.set(queue, consumes);
-    return post.kind === "signal" && consumes < last
+    return (post.kind === "signal" || post.kind === "decision") && consumes < last
       ? [{ run, what: `${post.name} ${consumes} was consumed after ${last}` }]
       : [];
   });
@@ -117,8 +119,13 @@ function isBeginning({ entry: { attempt } }: Began, key: string): boolean {
   return attempt.key === key && attempt.state === "waiting";
 }
 
+/** An approval that people have decided: each decision was consumed by a verdict of its own. */
+function isAnswered({ kind, value }: Checkpoint): boolean {
+  return kind === "approval" && (decode(value) as ApprovalOutcome).state !== "timed_out";
+}
+
 /** By the store's clock and by true time: a clock that was set back stands still, and makes all look in time. */
-function isInTime(began: Began, { atMs, trueMs }: Post): boolean {
+export function isInTime(began: Began, { atMs, trueMs }: Post): boolean {
   const dueAtMs = began.entry.attempt.dueAtMs ?? Infinity;
   return atMs < dueAtMs && trueMs - began.trueMs < dueAtMs - began.atMs;
 }
@@ -142,7 +149,7 @@ function earlyByRecord(c: Case): Finding[] {
     const run = c.nameOf(began.rowId);
     const fired = run === null ? null : c.acceptedOf(run, attempt.key);
     if (fired === null || (fired.entry as { consumes?: number | null }).consumes !== null) return [];
-    if (fired.entry.checkpoint.outcome !== "completed") return [];
+    if (fired.entry.checkpoint.outcome !== "completed" || isAnswered(fired.entry.checkpoint)) return [];
     const lengthMs = dueInMs ?? attempt.dueAtMs - began.atMs;
     return isEarly(c, fired.atMs, attempt.dueAtMs) && fired.trueMs - began.trueMs < lengthMs
       ? [{ run, what: `"${attempt.key}" fired at ${fired.atMs}, due at ${attempt.dueAtMs}` }]

@@ -6,6 +6,7 @@
  */
 import { type Case, type Finding, type Invariant, openCase } from "./case.ts";
 import { BREAKER_INVARIANTS } from "./check-breakers.ts";
+import { APPROVAL_INVARIANTS } from "./check-approvals.ts";
 import { COMPENSATION_INVARIANTS } from "./check-compensation.ts";
 import { OWNERSHIP_INVARIANTS } from "./check-ownership.ts";
 import { RUN_INVARIANTS } from "./check-runs.ts";
@@ -29,6 +30,7 @@ export const INVARIANTS: readonly Invariant[] = [
   ...WAIT_INVARIANTS,
   ...COMPENSATION_INVARIANTS,
   ...BREAKER_INVARIANTS,
+  ...APPROVAL_INVARIANTS,
 ].sort((a, b) => Number(a.id.slice(1)) - Number(b.id.slice(1)));
 
 /** Hold all invariants, or those of the given numbers, against the evidence. */

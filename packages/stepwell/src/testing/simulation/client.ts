@@ -7,7 +7,7 @@ import type { RunOutcome } from "../../engine/handle.ts";
 import { toJson } from "./case.ts";
 import { type Request, runText } from "./evidence.ts";
 import type { Process } from "./kernel.ts";
-import type { RunPlan } from "./scenario.ts";
+import type { DecisionPlan, RunPlan } from "./scenario.ts";
 import { APPROVAL, ORDER } from "./behaviour.ts";
 import { addStray, isStoreTrouble, type World } from "./world.ts";
 
@@ -24,6 +24,13 @@ const PATIENCE_MS = 6_000;
 const LOOK_MS = 500;
 /** Pause after a refusal. */
 const AGAIN_MS = 300;
+
+/** How long who decides waits for the verdict. */
+const VERDICT_MS = 2_000;
+/** How often an approval is looked for that is not there. */
+const MISSES_MAX = 40;
+/** Not yet, or not here. */
+const AGAIN: readonly unknown[] = ["ENGINE_CLOSED", "RUN_NOT_FOUND", "APPROVAL_NOT_FOUND"];
 
 type State = {
   readonly world: World;
@@ -64,6 +71,7 @@ function schedule(state: State, plan: RunPlan): void {
       });
     }
   });
+  plan.decisions.forEach((decision, index) => scheduleDecision(state, plan, decision, index));
   if (plan.pause !== null) schedulePause(state, plan, plan.pause);
   if (plan.cancelMs === null) return;
   begin(plan.cancelMs, () => {
@@ -72,6 +80,38 @@ function schedule(state: State, plan: RunPlan): void {
       engine.cancel(`sim/${plan.shape}`, plan.id, reason),
     );
   });
+}
+
+/** Whoever asks in vain for long enough gives up: the run may never come to it. */
+function scheduleDecision(state: State, plan: RunPlan, decision: DecisionPlan, index: number): void {
+  const { key, actor, answer, n, atMs, times } = decision;
+  const workflow = `sim/${plan.shape}`;
+  const ref = { workflow, runId: plan.id, name: key };
+  const sent = { actor, id: `${index}`, wait: VERDICT_MS };
+  const form = key === "sign" ? { form: { n } } : {};
+  const wanted = { kind: "decision", key, actor, operation: `decision:${index}`, told: null } as const;
+  for (let count = 0; count < times; count += 1) {
+    state.open += 1;
+    state.process.timer(atMs + count * 700, () => {
+      const request = newRequest(state, `${workflow} ${plan.id}`, wanted);
+      const tell = (told: string): void => void (request.kind === "decision" && (request.told = told));
+      let misses = 0;
+      wish(state, request, async ({ approvals }) => {
+        const deciding =
+          answer === "approved" ? approvals.approve(ref, { ...sent, ...form }) : approvals.refuse(ref, sent);
+        await deciding.then(
+          (receipt) => tell(receipt.state),
+          (error: unknown) => {
+            const code = String((error as { readonly code?: unknown }).code);
+            if (!code.startsWith("APPROVAL_")) throw error;
+            misses += 1;
+            if (code === "APPROVAL_NOT_FOUND" && misses < MISSES_MAX) throw error;
+            tell(code);
+          },
+        );
+      });
+    });
+  }
 }
 
 /** Each is asked for under one id, so that an asking which arrives late pauses nothing again. */
@@ -174,7 +214,7 @@ function wish(state: State, request: Request, act: (engine: Engine) => Promise<v
     const { code } = error as { readonly code?: unknown };
     // A cancel takes a run off hold.
     if (code === "RUN_ENDED" || code === "RUN_NOT_PAUSED") return settle();
-    if (isStoreTrouble(code) || code === "ENGINE_CLOSED" || code === "RUN_NOT_FOUND") return again(AGAIN_MS);
+    if (isStoreTrouble(code) || AGAIN.includes(code)) return again(AGAIN_MS);
     addStray(state.world, "client", `${request.kind} of ${request.run} was refused: ${String(error)}`);
     settle();
   }

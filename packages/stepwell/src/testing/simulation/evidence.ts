@@ -72,6 +72,14 @@ export type Request = {
 } & (
   | { readonly kind: "start"; readonly input: string }
   | { readonly kind: "signal"; readonly name: string; readonly payload: string; readonly operation: string }
+  /** `told`: "accepted", "recorded", or the code of the error; null: nobody has answered. */
+  | {
+      readonly kind: "decision";
+      readonly key: string;
+      readonly actor: string;
+      readonly operation: string;
+      told: string | null;
+    }
   | { readonly kind: "cancel" }
   | { readonly kind: "pause" }
   /** Of the pause before it. */
@@ -121,6 +129,8 @@ export type Evidence = {
   /** Errors that escaped from the engine, and refusals it logged. */
   readonly strays: readonly (Stamp & { readonly text: string })[];
   readonly replays: readonly Replay[];
+  /** Listed as open at the end. */
+  readonly openApprovals: readonly { readonly run: string; readonly key: string }[];
   /** By the first part of a step's key, or `*`; compensations by the key of the compensation. */
   readonly policies: Readonly<Record<string, StepPolicy>>;
   readonly leaseMs: number;

@@ -16,6 +16,7 @@ export type RunPlan = {
   /** How often the start is asked for, as by a careless caller. */
   readonly starts: number;
   readonly signals: readonly SignalPlan[];
+  readonly decisions: readonly DecisionPlan[];
   readonly cancelMs: number | null;
   /** An operator lets it stand still from then on, for so long. */
   readonly pause: { readonly atMs: number; readonly forMs: number } | null;
@@ -25,6 +26,17 @@ export type RunPlan = {
 export type SignalPlan = {
   readonly name: "approval" | "order";
   readonly payload: unknown;
+  readonly atMs: number;
+  readonly times: number;
+};
+
+/** What a person says to an approval; `times` above 1 repeats the same operation. */
+export type DecisionPlan = {
+  readonly key: "sign" | "hurry";
+  readonly actor: string;
+  readonly answer: "approved" | "refused";
+  /** What the form holds; it fits when it is even. */
+  readonly n: number;
   readonly atMs: number;
   readonly times: number;
 };
@@ -74,6 +86,9 @@ const GUARDED = 0.15;
 /** Chance that newer code comes in. */
 const ROLLOUT = 0.4;
 
+/** Chance of runs that ask people. */
+const APPROVALS = 0.25;
+
 /** Chance of a world of crowds alone, whose workers sleep through their leases: large flushes of those who lost all. */
 const CROWDED = 0.06;
 
@@ -100,6 +115,7 @@ export function drawScenario(dice: Dice, shapes: readonly ShapeName[] = SHAPE_NA
       ...drawRuns(dice.split("runs"), stormMs, crowded ? ["crowd"] : shapes),
       ...(calm ? [] : drawDeadlyRuns(dice.split("deadly"), stormMs)),
       ...drawGuardedRuns(dice.split("guarded"), stormMs),
+      ...drawApprovalRuns(dice.split("approvals"), stormMs),
     ],
     accidents: calm
       ? drawCalmAccidents(setting)
@@ -144,6 +160,28 @@ function drawGuardedRuns(dice: Dice, stormMs: number): RunPlan[] {
   });
 }
 
+/** Now and then some that ask people, beside the others. */
+function drawApprovalRuns(dice: Dice, stormMs: number): RunPlan[] {
+  if (!dice.chance(APPROVALS)) return [];
+  return Array.from({ length: 1 + dice.integer(3) }, (_, index) => {
+    const run = drawRun(dice, index, stormMs, ["approvals"]);
+    const decisions = Array.from({ length: dice.integer(10) }, () => drawDecision(dice, run.startMs));
+    return { ...run, id: `ask-${index}`, decisions };
+  });
+}
+
+/** Some people are asked by themselves, decide twice, fill in what does not fit, or come too late. */
+function drawDecision(dice: Dice, startMs: number): DecisionPlan {
+  return {
+    key: dice.pick(["sign", "sign", "sign", "hurry"] as const),
+    actor: `p${dice.integer(5)}`,
+    answer: dice.chance(0.15) ? "refused" : "approved",
+    n: dice.chance(0.2) ? 1 : 2,
+    atMs: startMs + dice.integer(9_000),
+    times: dice.chance(0.25) ? 2 : 1,
+  };
+}
+
 function drawRun(dice: Dice, index: number, stormMs: number, shapes: readonly ShapeName[]): RunPlan {
   const shape = dice.pick(shapes);
   const input = { salt: dice.integer(30), size: 1 + dice.integer(4) };
@@ -155,6 +193,7 @@ function drawRun(dice: Dice, index: number, stormMs: number, shapes: readonly Sh
     startMs,
     starts: dice.chance(0.2) ? 2 + dice.integer(2) : 1,
     signals: drawSignals(dice, shape, input, startMs),
+    decisions: [],
     cancelMs: dice.chance(0.2) ? startMs + dice.integer(8_000) : null,
     pause: drawPause(dice.split(`pause ${index}`), startMs),
   };

@@ -10,6 +10,7 @@ import { workflow } from "../../engine/workflow.ts";
 import { APPROVAL, ORDER, PLAIN, ROTTEN, SHAKY, type ShapeInput, SOUND, step, TIMELY, UNDO } from "./behaviour.ts";
 import { undoKey } from "./case.ts";
 import { guarded } from "./shapes-of-breakers.ts";
+import { approvals } from "./shapes-of-approval.ts";
 import { appointed, beside, contest, items, limited, LIMITED_MS } from "./shapes-of-scope.ts";
 import type { StepPolicy } from "./evidence.ts";
 import { type Behaviour, type Desk, openScribe, type Scribe } from "./scribe.ts";
@@ -74,6 +75,7 @@ function bodiesOf(child: (name: string) => Workflow<ShapeInput, unknown>): Reado
     limited: (ctx, input, s) => limited(ctx, input, s, child),
     deadly,
     guarded,
+    approvals,
   };
 }
 
@@ -102,8 +104,8 @@ export const SHAPE_NAMES = [
   "limited",
 ] as const;
 
-/** One of {@link SHAPE_NAMES}; or the one that kills its workers, and those that share a breaker, which keep to themselves. */
-export type ShapeName = (typeof SHAPE_NAMES)[number] | "deadly" | "guarded";
+/** One of {@link SHAPE_NAMES}, or one that needs company of its own: it kills its workers, asks people, or shares a breaker. */
+export type ShapeName = (typeof SHAPE_NAMES)[number] | "deadly" | "approvals" | "guarded";
 
 /** One after another, each named by what the one before returned. */
 async function sequence(ctx: Ctx, input: ShapeInput, s: Scribe): Promise<string> {

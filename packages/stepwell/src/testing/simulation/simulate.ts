@@ -10,7 +10,7 @@ import type { Store } from "../../store/store.ts";
 import { openSqliteStore } from "../../store/sqlite/sqlite.ts";
 import { check, type Violation } from "./checker.ts";
 import { openClient, type Client } from "./client.ts";
-import type { Evidence, Snapshot, Stamp, Story, StoreRecord } from "./evidence.ts";
+import { type Evidence, runText, type Snapshot, type Stamp, type Story, type StoreRecord } from "./evidence.ts";
 import { type Disk, FAIR_WEATHER } from "./faulty-store.ts";
 import { openMachine, openMonotoneClock } from "./host.ts";
 import { type Kernel, openKernel, type Process, type Stop } from "./kernel.ts";
@@ -236,6 +236,7 @@ async function readEvidence(world: World, registrar: Registrar, client: Client):
     const history = await disk.store.listHistory(run.rowId);
     stories.push({ run, history, memory: await disk.store.loadMemory(run.rowId) });
   }
+  const { approvals } = await disk.store.listApprovals({ state: "open", limit: 1_000 });
   const evidence: Evidence = {
     stories,
     records: registrar.records,
@@ -246,6 +247,7 @@ async function readEvidence(world: World, registrar: Registrar, client: Client):
     codes: Object.fromEntries(world.codes),
     strays: world.strays,
     replays: [],
+    openApprovals: approvals.map((one) => ({ run: runText({ ...one, id: one.runId }), key: one.key })),
     policies: POLICIES,
     leaseMs: scenario.leaseMs,
     healedMs: healedMs(scenario),

@@ -48,6 +48,8 @@ describe("migrate", () => {
     await migrate(client, AT);
     expect(await numbers()).toEqual(MIGRATIONS.map(({ number }) => number));
     const ours = [
+      "approval_addressees",
+      "approvals",
       "attempts",
       "attributes",
       "breakers",

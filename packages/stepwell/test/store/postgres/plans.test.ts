@@ -29,14 +29,17 @@ import {
 const url = useFreshDatabase();
 
 /** All but the group commit, which is below, and what follows it, see explain.sql. */
-const STATEMENTS = ["queries.sql", "look.sql", "breaker.sql"].flatMap((file) => {
+const STATEMENTS = ["queries.sql", "look.sql", "breaker.sql", "approval.sql"].flatMap((file) => {
   const text = readFileSync(new URL(`../../../src/store/postgres/${file}`, import.meta.url), "utf8");
-  return [...text.matchAll(/^-- name: (\w+)$/gm)].map(([, name]) => name as QueryName);
+  const names = [...text.matchAll(/^-- name: (\w+)$/gm)].map(([, name]) => name as QueryName);
+  return names.filter((name) => !name.startsWith("flush"));
 });
+
+const APPROVALS: readonly QueryName[] = ["updateApproval", "findApproval", "listApprovals", "listApprovalsFor"];
 
 const RUNS_FEW = 2_000;
 const RUNS_MANY = 100_000;
-const LARGE = ["runs", "steps", "attempts", "inbox", "notes", "attributes"];
+const LARGE = ["runs", "steps", "attempts", "inbox", "notes", "attributes", "approvals", "approval_addressees"];
 
 /** Of ten runs one is held, one on probation, one paused, and one has ended; six are due, the newest first. Three versions. */
 const FILL = [
@@ -58,6 +61,11 @@ const FILL = [
    SELECT id, 1, 'signal', 'go', 'kim', 'op', ${NOW}, '1' FROM runs ON CONFLICT DO NOTHING`,
   `INSERT INTO notes (run_id, seq, kind, at_ms, value)
    SELECT id, 4, 'log', ${NOW}, '1' FROM runs ON CONFLICT DO NOTHING`,
+  `INSERT INTO approvals (run_id, key, generation, state, opened_at_ms, closed_at_ms, title, addressees, request)
+   SELECT id, 'step', 1, CASE id % 100 WHEN 0 THEN 'open' ELSE 'approved' END, ${NOW},
+          CASE id % 100 WHEN 0 THEN NULL ELSE ${NOW} END, 'Refund?', '["kim","heads"]', '{}' FROM runs ON CONFLICT DO NOTHING`,
+  `INSERT INTO approval_addressees (name, state, approval_id)
+   SELECT name, state, id FROM approvals, unnest('{kim,heads}'::text[]) AS name ON CONFLICT DO NOTHING`,
   `INSERT INTO attributes (name, value, run_id)
    SELECT 'x', CASE id % 100 WHEN 0 THEN '1' ELSE '2' END, id FROM runs ON CONFLICT DO NOTHING`,
 ];
@@ -139,6 +147,19 @@ async function largeWorld(): Promise<World> {
 /** The plan of a statement of the .sql files; it takes no effect. */
 async function explain({ client, values }: World, name: QueryName, options = "FORMAT JSON"): Promise<Plan> {
   // Where a query has names of workflows, each of those tried is one.
+  const approval = {
+    key: "step",
+    title: "t",
+    addressees: '["kim"]',
+    request: "{}",
+    publicId: "r5",
+    rowId: 5,
+    fence: 0,
+  };
+  const filter = { state: "open", beforeId: 90_000, to: ["kim", "lee"], namespace: "test", name: "work" };
+  if (APPROVALS.includes(name)) {
+    return explainText(client, toConfig(statementOf(name), { ...values, ...approval, ...filter }, false), options);
+  }
   const named =
     name === "findRuns" ? { ...values, names: (values["publicIds"] as string[]).map(() => "work") } : values;
   return explainText(client, toConfig(statementOf(name), named, false), options);
@@ -219,6 +240,11 @@ const KINDS: Readonly<Record<string, (rowId: number) => Write>> = {
   checkpoint: (rowId) => checkpointOf(ownerOf(rowId)),
   "later checkpoint": (rowId) => ({ ...checkpointOf(ownerOf(rowId), { attempt: 2 }, 1), clearsCrashes: true }) as Write,
   attempt: (rowId) => attemptOf(ownerOf(rowId)),
+  opening: (rowId) => {
+    const opens = { key: "step", title: "Refund?", to: ["kim", "heads"], request: "{}" };
+    return { ...attemptOf(ownerOf(rowId), { kind: "approval", state: "waiting" }), opens } as Write;
+  },
+  closing: (rowId) => checkpointOf(ownerOf(rowId), { kind: "approval", value: '{"state":"approved"}' }, 1),
   beat: (rowId) => ({ kind: "beat", owner: ownerOf(rowId), key: "step", attempt: 1, value: "1" }),
   note: (rowId) => ({ kind: "note", owner: ownerOf(rowId), note: "log", value: "1", seq: 2, consumes: 1 }),
   progress: (rowId) => ({ kind: "progress", owner: ownerOf(rowId), value: "1" }),

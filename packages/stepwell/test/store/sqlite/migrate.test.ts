@@ -36,6 +36,8 @@ describe("migrate", () => {
     migrate(db, "x.db");
     expect(versionOf(db)).toBe(MIGRATIONS.length);
     const ours = [
+      "approval_addressees",
+      "approvals",
       "attempts",
       "attributes",
       "breakers",
@@ -278,12 +280,13 @@ describe("the way back", () => {
       UPDATE runs SET deadline_at_ms = 99, attributes = '{"a":1}' WHERE id = 5;
       INSERT INTO attributes VALUES ('a', '1', 5);
       UPDATE runs SET state = 'quarantined' WHERE id = 7;
+      INSERT INTO inbox VALUES (5, 9, 'decision', 'sign', 'kim', 'op 9', 14, NULL, '{}');
       INSERT INTO attempts VALUES (3, 'long', 1, 1, 9, 'step', 'running', NULL, 13, 4, 9, 13, 1, NULL, NULL, NULL);
     `);
     migrateDown(db, path, { to: 2, nowMs: 100_000 });
     expect(versionOf(db)).toBe(2);
     migrateDown(db, path, { to: 1, nowMs: 100_000 });
-    const { runs, attempts } = contentOf(db);
+    const { runs, attempts, inbox } = contentOf(db);
     expect(runs!.map(({ id, state, ending }) => [id, state, ending])).toEqual([
       [3, "running", null],
       [5, "waiting", null],
@@ -291,6 +294,7 @@ describe("the way back", () => {
       [7, "quarantined", null],
     ]);
     expect(attempts!.map(({ key }) => key)).toEqual(["pay", "nap"]);
+    expect(inbox!.map(({ kind }) => kind)).not.toContain("decision");
     expect(tablesOf(db)).not.toContain("attributes");
     db.close();
   });
