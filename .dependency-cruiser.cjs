@@ -34,7 +34,7 @@ module.exports = {
       "engine-door",
       "The engine sees the store's port; only engine/open.ts picks an adapter.",
       "engine/(?!open\\.ts$)",
-      ["engine/", "model/", "store/(store|write)\\.ts$"],
+      ["engine/", "model/", "store/(store|write|tx)\\.ts$"],
     ),
     door("open-door", "engine/open.ts wires a store to the engine, nothing else.", "engine/open\\.ts$", [
       "engine/",

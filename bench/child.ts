@@ -19,12 +19,14 @@ import { measureLatency } from "./workloads/latency.ts";
 import { crashMidway, measureRecovery } from "./workloads/recovery.ts";
 import { measureSequential } from "./workloads/sequential.ts";
 import { measureSleepers } from "./workloads/sleepers.ts";
+import { measureTx } from "./workloads/tx.ts";
 import { measureWorkers } from "./workloads/workers.ts";
 
 const MEASURE: Readonly<Record<Workload, (task: Task) => Promise<Figures>>> = {
   bare: measureBare,
   checkout: measureCheckout,
   latency: measureLatency,
+  tx: measureTx,
   fanout: measureFanout,
   sequential: measureSequential,
   recovery: measureRecovery,

@@ -36,6 +36,8 @@ export const GOALS: readonly Goal[] = [
   { store: "sqlite", workload: "checkout", concurrency: 64, figure: "runsPerSecond", least: 13_000 },
   { store: "sqlite", workload: "checkout", concurrency: 512, figure: "runsPerSecond", least: 20_000 },
   { store: "sqlite", workload: "checkout", concurrency: 512, figure: "bareRatio", least: 0.55 },
+  // Five transactions each: a thousand of them per second.
+  { store: "sqlite", workload: "tx", concurrency: 1, figure: "runsPerSecond", least: 200 },
   { store: "sqlite", workload: "fanout", concurrency: 1, stepsPerRun: 10_000, figure: "p50Ms", most: 300 },
   { store: "sqlite", workload: "sleepers", concurrency: 100_000, figure: "runsPerSecond", least: 15_000 },
   { store: "postgres", workload: "checkout", concurrency: 1, figure: "p50Ms", most: 4 },

@@ -13,6 +13,7 @@ export const WORKLOADS = [
   "bare",
   "checkout",
   "latency",
+  "tx",
   "fanout",
   "sequential",
   "recovery",

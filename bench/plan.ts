@@ -42,6 +42,8 @@ function engineJobs(quick: boolean): readonly Size[] {
   const once = { ...timesOf(quick), warmupRuns: 0, measureRuns: 1 };
   return [
     { workload: "latency", stepsPerRun: 1, ...alone },
+    { workload: "tx", stepsPerRun: 5, ...alone },
+    { workload: "tx", stepsPerRun: 5, ...alone, concurrency: 64 },
     { workload: "fanout", stepsPerRun: quick ? 1_000 : 10_000, ...alone },
     { workload: "sequential", stepsPerRun: quick ? 5_000 : 10_000, ...alone, warmupRuns: 0 },
     { workload: "recovery", concurrency: 1_000, stepsPerRun: 4, ...once },

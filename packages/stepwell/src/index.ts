@@ -11,12 +11,15 @@ export {
   type RaceOutcome,
   type Received,
   type TimedOut,
+  type Tx,
+  type TxStartOptions,
+  type TxStep,
   workflow,
   type Workflow,
   type WorkflowOptions,
 } from "./engine/workflow.ts";
 export type { StepDefaults } from "./engine/scope.ts";
-export type { ChildChain, NamedChain, Settled, ShapedChain, StepChain, StepError } from "./engine/chain.ts";
+export type { ChildChain, NamedChain, Settled, ShapedChain, StepChain, StepError, TxChain } from "./engine/chain.ts";
 export { migrateDown, migrateUp, openEngine, type StoreOption } from "./engine/open.ts";
 export type { ApprovalInfo, ApprovalList, ApprovalListFilter, Approvals, DecisionInfo } from "./engine/approvals.ts";
 export type { Addressees, ApprovalOf, ApproveOptions, Escalation } from "./engine/approval-plan.ts";

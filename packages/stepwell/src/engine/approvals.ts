@@ -28,6 +28,7 @@ import {
   type RefuseAnswer,
 } from "./decide.ts";
 import type { Deps } from "./deps.ts";
+import { checkOutsideTx } from "./tx-door.ts";
 import { LIMIT_DEFAULT, checkLimit, parseCursor, toCursor, toName } from "./list.ts";
 import type { Workflow } from "./workflow.ts";
 
@@ -132,6 +133,7 @@ const WHERE = "filter of approvals.list";
 const LOOKS_MAX = 128;
 
 async function list(deps: Deps, filter: ApprovalListFilter): Promise<ApprovalList> {
+  checkOutsideTx(deps, "approvals.list");
   checkKeys(WHERE, filter, ["to", "workflow", "namespace", "state", "limit", "cursor"]);
   const { limit = LIMIT_DEFAULT, cursor = null } = filter;
   checkLimit(limit);

@@ -31,7 +31,16 @@ import type { StepKind } from "../model/step.ts";
 import type { ApprovalPlan } from "./approval-plan.ts";
 import { quieten } from "./delivery.ts";
 import type { Deps } from "./deps.ts";
-import { added, type Execution, isGone, loseExecution, runName, scheduleIdleCheck, storeNowMs } from "./execution.ts";
+import {
+  added,
+  countAnswer,
+  type Execution,
+  isGone,
+  loseExecution,
+  runName,
+  scheduleIdleCheck,
+  storeNowMs,
+} from "./execution.ts";
 import { takeFromInbox } from "./inbox.ts";
 import { readPatiently } from "./patience.ts";
 import { leaseLost, nextSeq, saveCheckpoint } from "./record.ts";
@@ -233,7 +242,7 @@ async function whileBusy<T>(deps: Deps, exec: Execution, work: () => Promise<T>)
   try {
     return await work();
   } finally {
-    exec.unanswered -= 1;
+    countAnswer(exec);
     if (!isGone(exec)) quieten(deps, exec);
   }
 }

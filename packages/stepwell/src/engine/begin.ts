@@ -17,6 +17,7 @@ import {
   storeNowMs,
 } from "./execution.ts";
 import { checkIdle, continueExecution, nextDueInMs } from "./idle.ts";
+import { afterHold } from "./hold-writes.ts";
 import { readInbox } from "./inbox.ts";
 import { readPatiently } from "./patience.ts";
 import { planLook } from "./look.ts";
@@ -153,13 +154,15 @@ function linger(deps: Deps, slots: Slots, exec: Execution): void {
  * Refused as stale otherwise.
  */
 function giveBack(deps: Deps, slots: Slots, exec: Execution): void {
-  const { owner } = exec;
-  const seq = exec.seq + 1;
-  const transition = { kind: "release" } as const;
-  const write = { kind: "transition", owner, transition, seq, consumes: null, parent: null } as const;
   slots.givingBack += 1;
-  deps.committer.submit(write, (result) => {
-    slots.givingBack -= 1;
-    if (result.kind === "stored") deps.worker.nudge();
+  afterHold(exec, () => {
+    const { owner } = exec;
+    const seq = exec.seq + 1;
+    const transition = { kind: "release" } as const;
+    const write = { kind: "transition", owner, transition, seq, consumes: null, parent: null } as const;
+    deps.committer.submit(write, (result) => {
+      slots.givingBack -= 1;
+      if (result.kind === "stored") deps.worker.nudge();
+    });
   });
 }

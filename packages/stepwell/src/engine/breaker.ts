@@ -23,7 +23,7 @@ import type { Owner } from "../model/run.ts";
 import type { AttemptEnd } from "./attempt.ts";
 import { quieten } from "./delivery.ts";
 import type { Deps } from "./deps.ts";
-import { added, type Execution, isGone, loseExecution, observeClock, type OpenCall } from "./execution.ts";
+import { added, countAnswer, type Execution, isGone, loseExecution, observeClock, type OpenCall } from "./execution.ts";
 import { leaseLost, saveNote } from "./record.ts";
 
 /** An attempt that goes through a breaker. */
@@ -146,7 +146,7 @@ async function insist<T>(deps: Deps, exec: Execution, work: () => Promise<T | "a
     }
     return null;
   } finally {
-    exec.unanswered -= 1;
+    countAnswer(exec);
   }
 }
 

@@ -9,6 +9,7 @@ import { checkKeys } from "../model/options.ts";
 import { showValue } from "../model/plain.ts";
 import type { ListedBreaker } from "../store/store.ts";
 import type { Deps } from "./deps.ts";
+import { checkOutsideTx } from "./tx-door.ts";
 
 /** A circuit breaker as it stands. Moments are epoch milliseconds by the store's clock. */
 export type BreakerInfo = {
@@ -48,13 +49,18 @@ export type Breakers = {
 /** The breakers of an engine's store. */
 export function openBreakers(deps: Deps): Breakers {
   return {
-    list: () => listAll(deps),
+    list: async () => {
+      checkOutsideTx(deps, "breakers.list");
+      return listAll(deps);
+    },
     trip: async (name, options) => {
+      checkOutsideTx(deps, "breakers.trip");
       checkKeys(`trip of breaker ${showValue(name)}`, options, ["for", "actor", "reason"]);
       const forMs = parseDuration(options.for, "for of trip");
       await touch(deps, name, options, (breaker, nowMs) => opened(breaker, nowMs, forMs));
     },
     reset: async (name, options = {}) => {
+      checkOutsideTx(deps, "breakers.reset");
       checkKeys(`reset of breaker ${showValue(name)}`, options, ["actor", "reason"]);
       await touch(deps, name, options, closed);
     },

@@ -11,6 +11,7 @@ import type { Run, RunState } from "../model/run.ts";
 import type { Deps } from "./deps.ts";
 import { openHandle, type RequestOptions } from "./handle.ts";
 import { FILTER_KEYS, findRuns, type ListFilter } from "./list.ts";
+import { checkOutsideTx } from "./tx-door.ts";
 
 /** Which runs. One of the fields must be there: nobody means all runs of a store. */
 export type BulkFilter = Omit<ListFilter, "limit" | "cursor">;
@@ -68,6 +69,7 @@ export function openBulk(deps: Deps): Bulk {
 }
 
 async function askAll(deps: Deps, action: BulkAction, filter: BulkFilter, options: BulkOptions): Promise<BulkResult> {
+  checkOutsideTx(deps, `bulk.${action}`);
   checkKeys(`options of bulk.${action}`, options, ["actor", "reason", "id", "dryRun", "max"]);
   const { dryRun = false, max = MAX_DEFAULT, id = deps.host.freshId(), ...request } = options;
   const found = await findAll(deps, action, filter, max);

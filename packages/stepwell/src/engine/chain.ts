@@ -75,11 +75,25 @@ export type StepChain<O, Undone extends unknown[] = [value: O]> = ShapedChain<O>
   readonly was: (name: StepName) => StepChain<O, Undone>;
 };
 
+/** A transaction: a step without heartbeats. */
+export type TxChain<O> = ShapedChain<O> & {
+  /** As of a step. What loses to another transaction is tried again at once, a few times, before that counts as a failure. */
+  readonly retry: (options: RetryOptions | number) => TxChain<O>;
+  /** Per attempt; at most the second that a transaction may take anyway. The attempt fails with TX_TIMEOUT. */
+  readonly timeout: (limit: Duration) => TxChain<O>;
+  /** As of a step; the undoing is a step, and no transaction. */
+  readonly compensate: (undo: (value: O, step: StepContext) => unknown, retry?: RetryOptions) => TxChain<O>;
+  /** As of a step. */
+  readonly was: (name: StepName) => TxChain<O>;
+};
+
 /** How a call is to be carried out; filled by the chain until it begins. */
 export type CallConfig = {
   where: string;
   retry: RetryPolicy;
   timeoutMs: number | null;
+  /** What an attempt fails with that takes longer; left out: STEP_TIMEOUT. */
+  timeoutCode?: "TX_TIMEOUT";
   heartbeatMs: number | null;
   breaker: BreakerPolicy | null;
   compensate: { readonly undo: (...args: never[]) => unknown; readonly retry: RetryPolicy } | null;

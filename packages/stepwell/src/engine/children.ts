@@ -12,7 +12,7 @@ import type { RunState } from "../model/run.ts";
 import type { Ending } from "../model/transition.ts";
 import { quieten } from "./delivery.ts";
 import type { Deps } from "./deps.ts";
-import { added, type Execution, isGone, type OpenCall, scheduleIdleCheck } from "./execution.ts";
+import { added, countAnswer, type Execution, isGone, type OpenCall, scheduleIdleCheck } from "./execution.ts";
 import { shapeFailure } from "./attempt.ts";
 import { takeFromInbox } from "./inbox.ts";
 import { readPatiently } from "./patience.ts";
@@ -69,7 +69,7 @@ function underItsKey(deps: Deps, call: Call, child: ChildStart, begin: (call: Ca
   if (formerly === undefined || formerly.length === 0 || fresh) return begin(call);
   exec.unanswered += 1;
   void findStarted(deps, call, child, formerly).then((key) => {
-    exec.unanswered -= 1;
+    countAnswer(exec);
     if (isGone(exec)) return;
     if (exec.closed || call.config.ended) return quieten(deps, exec);
     exec.open.delete(call.key);

@@ -38,6 +38,7 @@ import {
   withDefaults,
 } from "./scope.ts";
 import { type Call, historyLimit, performStep } from "./steps.ts";
+import { performTx, type TxWork } from "./tx.ts";
 import { performNow, performSleep, performSleepUntil, performWaitFor } from "./waiting.ts";
 import type { Ctx, EachOptions, MapOptions, Workflow } from "./workflow.ts";
 
@@ -70,6 +71,7 @@ const VALUES: Values = {
 
 const METHODS: Methods = {
   step,
+  tx,
   map: (door, name: string, items: readonly unknown[], ...[options, work]: [MapOptions<unknown>, MapWork]) =>
     mapItems(door.deps, door.exec, items, { scope: door.scope, name, options, work }),
   each: (door, name: string, items: readonly unknown[], ...[options, body]: [EachOptions<unknown>, EachBody]) =>
@@ -126,6 +128,14 @@ function stepOf(door: Door, name: StepName, work: StepWork, handler: Handler | n
   config.breaker = breakerOf(scope, handler);
   if (handler !== null) config.heartbeatMs = handler.heartbeatMs;
   return openCall(deps, exec, { key, base: scope.prefix, kind: "step", config, perform: performStep(work) });
+}
+
+function tx(door: Door, name: StepName, work: TxWork): Promise<unknown> {
+  const { deps, exec, scope } = door;
+  if (typeof work !== "function") throw new StepwellError("OPTION_INVALID", `tx "${String(name)}" got no function.`);
+  const key = askFor(deps, exec, scopedKey(scope.prefix, name));
+  const config = newCallConfig(`tx "${key}"`, scope.retry, null);
+  return openCall(deps, exec, { key, base: scope.prefix, kind: "tx", config, perform: performTx(work) });
 }
 
 function waitFor(door: Door, signal: { readonly name: string }, options: WaitForOptions = {}): Promise<unknown> {

@@ -43,6 +43,8 @@ export type Deps = {
   readonly elsewhere: Elsewhere;
   readonly verdicts: Verdicts;
   readonly worker: WorkerDoor;
+  /** Names of the places whose code stands in an open transaction, see tx-door.ts. */
+  readonly openTxs: Set<string>;
   /** Null by default: off is free. */
   readonly log: ((entry: LogEntry) => void) | null;
 };

@@ -32,7 +32,9 @@ import { insertRun, prepareRun } from "./submit.ts";
 import { openVerdicts } from "./verdicts.ts";
 import { openWatchers } from "./watch.ts";
 import { openWorker, type Worker } from "./worker.ts";
-import { nameOf, type Workflow } from "./workflow.ts";
+import { runTx } from "./engine-tx.ts";
+import { checkOutsideTx } from "./tx-door.ts";
+import { nameOf, type Tx, type Workflow } from "./workflow.ts";
 
 /** Options of `start`. */
 export type StartOptions = ActorOption & {
@@ -60,6 +62,11 @@ export type Engine = {
     ): Promise<Output>;
     (workflow: string, input?: unknown, options?: StartOptions): Promise<unknown>;
   };
+  /**
+   * Write to the database that holds the runs, and start runs, in one transaction: both are stored, or none. Gives what
+   * `work` gives. Takes a second at most. @throws what `work` throws, TX_TIMEOUT, TX_NESTED, TX_BROKEN
+   */
+  readonly tx: <O>(work: (tx: Tx) => O) => Promise<Awaited<O>>;
   /** A handle of an existing run. @throws StepwellError RUN_NOT_FOUND */
   readonly get: {
     <Raw, Output>(workflow: Workflow<Raw, Output>, id: string): Promise<RunHandle<Output>>;
@@ -136,6 +143,7 @@ export async function openEngineOn(store: Store, host: Host, options: EngineOpti
     elsewhere: openElsewhere({ host, store, watchers, settings }, worker.leaseHeld),
     verdicts: openVerdicts(),
     worker,
+    openTxs: new Set<string>(),
     log: options.log ?? null,
   });
   for (const warning of store.warnings) options.log?.({ level: "warn", message: warning });
@@ -166,6 +174,7 @@ function workerDoor(seat: Seat): WorkerDoor {
 
 function engineCalls(deps: Deps, seat: Seat): Engine {
   const get = async (workflow: Workflow | string, id: string): Promise<RunHandle> => {
+    checkOutsideTx(deps, "engine.get");
     const ref = { ...nameOf(workflow), id };
     if ((await deps.store.findRun(ref)) === null) {
       throw new StepwellError("RUN_NOT_FOUND", `there is no run "${id}" of ${ref.namespace}/${ref.name}.`);
@@ -180,8 +189,9 @@ function engineCalls(deps: Deps, seat: Seat): Engine {
       startRun(deps, workflow, input, start),
     run: async (workflow: Workflow | string, input?: unknown, start: StartOptions = {}) =>
       (await startRun(deps, workflow, input, start)).result(),
+    tx: ((work: (tx: Tx) => unknown) => runTx(deps, work)) as Engine["tx"],
     get,
-    list: (filter = {}) => listRuns(deps, filter),
+    list: async (filter = {}) => listRuns(deps, filter),
     history: (workflow, id) => handleOf(workflow, id).history(),
     signal: ((workflow: Workflow, id: string, ...rest: Parameters<RunHandle["signal"]>) =>
       handleOf(workflow, id).signal(...rest)) as Engine["signal"],
@@ -194,8 +204,11 @@ function engineCalls(deps: Deps, seat: Seat): Engine {
     bulk: openBulk(deps),
     investigations: openInvestigations(deps),
     approvals: approvalCalls(deps),
-    workers: () => listFleet(deps),
     breakers: openBreakers(deps),
+    workers: async () => {
+      checkOutsideTx(deps, "engine.workers");
+      return listFleet(deps);
+    },
     work: (options) => startWorking(deps, seat, options ?? {}, close),
     drain: async (options = {}) => {
       const graceMs =
@@ -214,6 +227,7 @@ async function startRun(
   input: unknown,
   options: StartOptions,
 ): Promise<RunHandle> {
+  checkOutsideTx(deps, "engine.start");
   const workflow = typeof named === "string" ? registered(deps, named) : named;
   checkKeys("options of start", options, ["id", "actor", "timeout"]);
   const { id: wanted = null, actor = deps.settings.actor, timeout } = options;

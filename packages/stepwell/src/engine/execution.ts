@@ -17,8 +17,9 @@ import type { Attributes, Owner, Run, Wait } from "../model/run.ts";
 import type { Attempt, Checkpoint, StepKind } from "../model/step.ts";
 import type { Outcome } from "../model/transition.ts";
 import type { Claim, Memory } from "../store/store.ts";
-import type { RunRef } from "../store/write.ts";
+import type { RunRef, Write } from "../store/write.ts";
 import type { Pending } from "./chain.ts";
+import type { Answered } from "./commit.ts";
 import type { StepContext } from "./handler.ts";
 import type { Host, Place } from "./host.ts";
 import type { RetryPolicy } from "../model/retry.ts";
@@ -81,6 +82,16 @@ export type Compensation = {
 /** A ctx call that may not begin before the claim is held again. */
 export type HeldCall = { readonly call: OpenCall; readonly begin: () => void };
 
+/** What a transaction of a run makes wait, see hold-writes.ts. */
+export type Hold = {
+  /** Submitted since; stored once the transaction is over. */
+  readonly kept: { readonly write: Write; readonly answered: Answered }[];
+  /** Called when all that was submitted before is answered. */
+  ready: () => void;
+  /** Transactions that come after it. */
+  readonly next: (() => void)[];
+};
+
 /** Why an execution gives its slot up. */
 export type Left = "parked" | "over" | "lost";
 
@@ -122,8 +133,10 @@ export type Execution = {
   readonly stepping: Set<RunningStep>;
   /** Step code that the run does not wait for any longer; it may still be running. */
   readonly abandoned: RunningStep[];
-  /** Writes submitted and not answered. */
+  /** Writes submitted and not answered, and transactions under way. */
   unanswered: number;
+  /** While a transaction of the run is under way, see hold-writes.ts; null: none is. */
+  hold: Hold | null;
   /** Counts what `seq` does not: see stuck.ts. */
   moves: number;
   /** Received, not consumed, by number. */
@@ -216,6 +229,7 @@ export function newExecution(
     stepping: new Set(),
     abandoned: [],
     unanswered: 0,
+    hold: null,
     moves: 0,
     inbox: memory === null ? [] : [...memory.inbox],
     inboxSeen: Math.max(run.inboxSeq, memory?.inboxSeq ?? 0),
@@ -309,6 +323,12 @@ export function isHalting(exec: Execution): boolean {
 /** True while step code runs, writes are unanswered or outcomes are on their way. */
 export function isBusy(exec: Execution): boolean {
   return exec.stepping.size > 0 || exec.unanswered > 0 || exec.deliveries.length > 0;
+}
+
+/** The store has answered: one thing less that is under way. */
+export function countAnswer(exec: Execution): void {
+  exec.unanswered -= 1;
+  if (exec.hold !== null && exec.unanswered === exec.hold.kept.length) exec.hold.ready();
 }
 
 /** Look, in a later macrotask, whether the run is idle. */

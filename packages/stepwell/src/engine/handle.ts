@@ -21,6 +21,7 @@ import { waitsOf } from "./fleet.ts";
 import { forkRun } from "./fork.ts";
 import { type Request, reopenRun } from "./reopen.ts";
 import type { Signal } from "./signal.ts";
+import { checkOutsideTx } from "./tx-door.ts";
 
 /** How a run ended. */
 export type RunOutcome<O> =
@@ -294,6 +295,7 @@ function sender(deps: Deps, options: ActorOption): Pick<NewInboxItem, "actor" | 
 
 function post(deps: Deps, to: RunRef, item: NewInboxItem): Promise<void> {
   return new Promise((resolve, reject) => {
+    checkOutsideTx(deps, item.kind);
     deps.committer.submit({ kind: "post", to, item }, (result) => {
       if (result.kind === "posted") {
         deps.worker.receive(result);
@@ -308,6 +310,7 @@ function post(deps: Deps, to: RunRef, item: NewInboxItem): Promise<void> {
 
 /** An end in this process is told at once; one in another is found by asking. */
 function awaitEnd(deps: Deps, rowId: number): Promise<Ending> {
+  checkOutsideTx(deps, "result");
   return new Promise((resolve, reject) => {
     deps.watchers.watch(rowId, { ended: resolve, failed: reject, left: () => deps.elsewhere.ask(rowId) });
     if (!deps.worker.executes(rowId)) deps.elsewhere.ask(rowId);

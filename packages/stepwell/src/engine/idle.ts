@@ -16,6 +16,7 @@ import { expireIfDue } from "./deadline.ts";
 import { quieten } from "./delivery.ts";
 import type { Deps } from "./deps.ts";
 import {
+  countAnswer,
   type Execution,
   type HeldCall,
   isBusy,
@@ -101,7 +102,7 @@ async function timeOut(deps: Deps, exec: Execution, waits: readonly PendingWait[
   exec.timingOut = true;
   await readInbox(deps, exec);
   exec.timingOut = false;
-  exec.unanswered -= 1;
+  countAnswer(exec);
   for (const wait of waits) if (exec.waits.get(wait.key) === wait && !isGone(exec)) fireWait(exec, wait);
   quieten(deps, exec);
 }

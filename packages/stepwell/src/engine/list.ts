@@ -16,6 +16,7 @@ import { type Attributes, type Run, RUN_STATES, type RunState } from "../model/r
 import type { RunFilter } from "../store/store.ts";
 import type { Deps } from "./deps.ts";
 import { type RunStatus, toStatus } from "./handle.ts";
+import { checkOutsideTx } from "./tx-door.ts";
 import type { Workflow } from "./workflow.ts";
 
 /** A moment: a Date, epoch milliseconds, or a text such as "2026-11-20" or "2026-11-20T08:00:00Z". */
@@ -68,6 +69,7 @@ export async function pageOfRuns(
   deps: Deps,
   filter: ListFilter,
 ): Promise<{ readonly runs: readonly Run[]; readonly cursor: string | null }> {
+  checkOutsideTx(deps, "a list of runs");
   checkKeys("filter of list", filter, [...FILTER_KEYS, "limit", "cursor"]);
   const { limit = LIMIT_DEFAULT, cursor = null } = filter;
   checkLimit(limit);

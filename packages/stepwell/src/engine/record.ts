@@ -12,10 +12,10 @@ import type { InboxItem } from "../model/inbox.ts";
 import type { NewAttempt } from "../model/step.ts";
 import type { Transition } from "../model/transition.ts";
 import type { Write, WriteResult } from "../store/write.ts";
-import { whyNot } from "./commit.ts";
+import { type Answered, whyNot } from "./commit.ts";
 import { deliverFresh, quieten } from "./delivery.ts";
 import type { Deps } from "./deps.ts";
-import { type Execution, isGone, loseExecution, observeClock, runName } from "./execution.ts";
+import { countAnswer, type Execution, isGone, loseExecution, observeClock, runName } from "./execution.ts";
 
 /** The next history number; one more is left out for the consumption of an inbox item. */
 export function nextSeq(exec: Execution, consumes: InboxItem | null): number {
@@ -31,15 +31,21 @@ export function saveCheckpoint(
   settle: () => void,
 ): void {
   exec.unanswered += 1;
-  deps.committer.submit(write, (result) => {
+  pass(deps, exec, write, (result) => {
     if (!isStored(deps, exec, result)) return;
     if (write.clearsCrashes) prove(deps, exec);
     deliverFresh(deps, exec, write.checkpoint.seq, settle);
   });
 }
 
+/** While a transaction of the run is under way, its other writes wait for it: see hold-writes.ts. */
+function pass(deps: Deps, exec: Execution, write: Write, answered: Answered): void {
+  if (exec.hold === null) deps.committer.submit(write, answered);
+  else exec.hold.kept.push({ write, answered });
+}
+
 /** A stored checkpoint is progress: the run is not suspected any more. */
-function prove(deps: Deps, exec: Execution): void {
+export function prove(deps: Deps, exec: Execution): void {
   exec.run = { ...exec.run, crashes: 0 };
   deps.worker.proved(exec.run.rowId);
 }
@@ -114,14 +120,14 @@ export function saveTransition(
 export function submit(deps: Deps, exec: Execution, write: Write, stored: (result: WriteResult) => void): void {
   exec.unanswered += 1;
   exec.moves += 1;
-  deps.committer.submit(write, (result) => {
+  pass(deps, exec, write, (result) => {
     if (isStored(deps, exec, result)) stored(result);
   });
 }
 
 /** False: the execution is over, or ends because of this answer. */
 function isStored(deps: Deps, exec: Execution, result: WriteResult): boolean {
-  exec.unanswered -= 1;
+  countAnswer(exec);
   if (isGone(exec)) return false;
   if (result.kind === "stale") loseExecution(exec, leaseLost(exec));
   else if (result.kind === "refused") refuse(deps, exec, result.error);

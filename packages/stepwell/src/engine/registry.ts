@@ -18,6 +18,8 @@ export type Registry = {
   readonly findNewest: (namespace: string, name: string) => Workflow | null;
   /** Row of a version in the store, inserted on first use. */
   readonly versionIdOf: (identity: Identity) => number | Promise<number>;
+  /** Whether the row of a version is known, so that nothing has to be asked or inserted. */
+  readonly knows: (identity: Identity) => boolean;
   /** Rows of all versions that this engine may execute, as of the last refresh. */
   readonly claimable: () => readonly number[];
   /** The shortest `stuckAfter` that a workflow has of its own; Infinity: none has one. */
@@ -70,6 +72,7 @@ export function openRegistry(store: Store, workflows: readonly Workflow[]): Regi
     executes: (versionId) => (byVersion.get(versionId) ?? null) !== null,
     findNewest: (namespace, name) => byName.get(nameKey({ namespace, name }))?.[0] ?? null,
     versionIdOf: (identity) => versionIds.get(identityText(identity)) ?? ensure(identity),
+    knows: (identity) => versionIds.has(identityText(identity)),
     claimable: () => claimable,
     shortestStuckMs: () => Math.min(...workflows.map((workflow) => workflow.stuckAfterMs ?? Infinity)),
     offered: () => workflows.map(identityText),

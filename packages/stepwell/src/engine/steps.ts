@@ -14,7 +14,7 @@ import type { Checkpoint, StepOutcome } from "../model/step.ts";
 import { type AttemptEnd, runAttempt, shapeFailure, type StepWork } from "./attempt.ts";
 import { throughBreaker } from "./breaker.ts";
 import { rejectCall } from "./chain.ts";
-import { queueDelivery, quieten } from "./delivery.ts";
+import { deliverFresh, queueDelivery, quieten } from "./delivery.ts";
 import { syncAttributes } from "./attributes.ts";
 import type { Deps } from "./deps.ts";
 import {
@@ -47,6 +47,12 @@ export type CallEnd = {
   readonly durationMs: number;
 };
 
+/** How a call is tried whose outcome is not stored by the group commit, see tx.ts. */
+export type Trial = {
+  /** Null: the call has ended by itself, or is given up. */
+  readonly attempt: (deps: Deps, call: Call, attempt: number) => Promise<AttemptEnd | null>;
+};
+
 /** Answer the call from its checkpoint, in its turn; else perform it. */
 export function beginCall(deps: Deps, call: Call): void {
   const { exec } = call;
@@ -67,6 +73,14 @@ export function beginCall(deps: Deps, call: Call): void {
 function goLive(deps: Deps, exec: Execution): void {
   exec.live = true;
   if (!exec.closed) syncAttributes(deps, exec);
+}
+
+/** Deliver an outcome that is stored already: a transaction's. */
+export function deliverStored(deps: Deps, call: OpenCall, end: Pick<CallEnd, "outcome" | "value">, seq: number): void {
+  deliverFresh(deps, call.exec, seq, () => {
+    if (call.config.compensate !== null && end.outcome === "completed") rememberCompensation(call, seq, end.value);
+    settleCall(call, end.outcome, end.value);
+  });
 }
 
 /** Save an outcome and deliver it, shaped, to the body. */
@@ -98,11 +112,11 @@ export function performStep(work: StepWork): Call["perform"] {
 }
 
 /** `first`: the first attempt, where it has begun. */
-async function tryUntilEnded(
+export async function tryUntilEnded(
   deps: Deps,
   call: Call,
-  work: StepWork,
-  first: AttemptEnd | Promise<AttemptEnd> | null,
+  work: StepWork | Trial,
+  first: AttemptEnd | Promise<AttemptEnd | null> | null,
 ): Promise<void> {
   const { exec } = call;
   const earlier = exec.attempts.get(call.key);
@@ -126,20 +140,25 @@ async function tryUntilEnded(
 }
 
 /** @returns null: nobody waits for it any longer, and it was not made */
-function nextAttempt(deps: Deps, call: Call, work: StepWork, attempt: number): Promise<AttemptEnd | null> {
+function nextAttempt(deps: Deps, call: Call, work: StepWork | Trial, attempt: number): Promise<AttemptEnd | null> {
   const make = (): Promise<AttemptEnd | null> => attemptWhenHeld(deps, call, work, attempt);
   const policy = call.config.breaker;
   return policy === null ? make() : throughBreaker(deps, { call, policy, attempt, make });
 }
 
-async function attemptWhenHeld(deps: Deps, call: Call, work: StepWork, attempt: number): Promise<AttemptEnd | null> {
+async function attemptWhenHeld(
+  deps: Deps,
+  call: Call,
+  work: StepWork | Trial,
+  attempt: number,
+): Promise<AttemptEnd | null> {
   const { exec } = call;
   if (!holdsLease(deps, exec) && !(await regainsLease(deps, exec))) {
     loseExecution(exec, leaseLost(exec));
     return null;
   }
   if (exec.phase !== "running" || isUnheard(call) || isGivenUp(call)) return null;
-  return runAttempt(deps, call, work, attempt);
+  return typeof work === "function" ? runAttempt(deps, call, work, attempt) : work.attempt(deps, call, attempt);
 }
 
 /** L1: no step starts while the lease is in doubt, and none under the id of a worker that was declared dead. */
@@ -154,7 +173,7 @@ async function regainsLease(deps: Deps, exec: Execution): Promise<boolean> {
 }
 
 /** A body whose outcome is decided, by its end or by a cancel, is left where it stands: it hears nothing more. */
-function isUnheard(call: OpenCall): boolean {
+export function isUnheard(call: OpenCall): boolean {
   const { exec } = call;
   return (exec.closed || exec.cancel !== null) && !exec.collecting && call.kind !== "compensation";
 }

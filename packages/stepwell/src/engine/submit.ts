@@ -124,7 +124,8 @@ function settleReservation(deps: Deps, prepared: Prepared, workerId: number | nu
   else deps.worker.unreserve();
 }
 
-function checkSameInput(prepared: Prepared, existing: Run): void {
+/** @throws StepwellError RUN_ID_CONFLICT */
+export function checkSameInput(prepared: Prepared, existing: Run): void {
   const { inputHash, id } = prepared.run;
   if (inputHash === null || existing.inputHash === null || inputHash === existing.inputHash) return;
   const { namespace, name } = prepared.workflow;

@@ -33,10 +33,11 @@ export function inTime(deps: Deps, step: RunningStep, config: CallConfig, outcom
 
 type Fail = (error: StepwellError) => void;
 
-function limit(deps: Deps, { timeoutMs, where }: CallConfig, fail: Fail): () => void {
+function limit(deps: Deps, { timeoutMs, where, timeoutCode }: CallConfig, fail: Fail): () => void {
   if (timeoutMs === null) return () => {};
   const what = `${where} took longer than ${timeoutMs} ms.`;
-  return deps.host.timer(timeoutMs, () => fail(new StepwellError("STEP_TIMEOUT", what, { details: { timeoutMs } })));
+  const code = timeoutCode ?? "STEP_TIMEOUT";
+  return deps.host.timer(timeoutMs, () => fail(new StepwellError(code, what, { details: { timeoutMs } })));
 }
 
 /** One timer per silence, not per heartbeat: when it fires it waits for the rest. */

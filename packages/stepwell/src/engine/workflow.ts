@@ -12,7 +12,7 @@ import { checkKeys } from "../model/options.ts";
 import type { RetryOptions } from "../model/retry.ts";
 import type { Identity } from "../model/run.ts";
 import type { ApprovalOf, ApproveOptions } from "./approval-plan.ts";
-import type { ChildChain, NamedChain, StepChain } from "./chain.ts";
+import type { ChildChain, NamedChain, StepChain, TxChain } from "./chain.ts";
 import type { Handler, StepContext } from "./handler.ts";
 import type { StepDefaults } from "./scope.ts";
 import { toStuckAfter } from "./stuck-after.ts";
@@ -45,6 +45,42 @@ export type RaceOutcome<V> = {
   readonly [K in keyof V & string]: { readonly winner: K; readonly value: V[K] };
 }[keyof V & string];
 
+/** Options of `tx.start`. */
+export type TxStartOptions = {
+  /** As of `engine.start`: same id and input, same run. Default: a fresh UUIDv7. */
+  readonly id?: string;
+  /** Who starts it. */
+  readonly actor?: string;
+  /** How long the run may take as a whole; instead of what its workflow says. */
+  readonly timeout?: Duration;
+};
+
+/**
+ * An open transaction of the database that holds the runs. Placeholders in SQL are those of the database: `?` on SQLite,
+ * `$1` on PostgreSQL. One statement at a time; none that begins or ends a transaction (savepoints are fine). Errors of
+ * statements are the driver's own. Stepwell's own tables are not to be written.
+ */
+export type Tx = {
+  /** The rows of a statement. */
+  readonly query: <Row = Readonly<Record<string, unknown>>>(
+    sql: string,
+    params?: readonly unknown[],
+  ) => Promise<readonly Row[]>;
+  /** How many rows a statement has changed. */
+  readonly execute: (sql: string, params?: readonly unknown[]) => Promise<{ readonly changes: number }>;
+  /**
+   * Start a run: it exists if and only if the transaction commits. Validated as by `engine.start`. The workflow must be
+   * one that the engine was opened with.
+   */
+  readonly start: <Raw>(
+    workflow: Workflow<Raw, unknown>,
+    ...input: Raw extends void ? [input?: Raw, options?: TxStartOptions] : [input: Raw, options?: TxStartOptions]
+  ) => Promise<{ readonly workflow: string; readonly id: string }>;
+};
+
+/** The handle of `ctx.tx`: the transaction, and what other step code is given as well. */
+export type TxStep = Tx & Pick<StepContext, "attempt" | "idempotencyKey" | "signal" | "step" | "runId" | "workflow">;
+
 /** What a body may call. Every call with a name is durable: it happens once, and replays give its outcome. */
 export type Ctx<Input = unknown> = {
   /** Unique among the runs of its workflow. */
@@ -66,6 +102,12 @@ export type Ctx<Input = unknown> = {
     <Raw, O>(handler: Handler<Raw, O>, input: Raw): StepChain<Awaited<O>>;
     <Raw, O>(name: StepName, handler: Handler<Raw, O>, input: Raw): StepChain<Awaited<O>>;
   };
+  /**
+   * Write to the database that holds the runs, in the transaction that records the outcome: both are stored, or none, so
+   * that it takes effect exactly once. Takes a second at most (TX_TIMEOUT): on SQLite nobody else writes meanwhile. A
+   * throw takes it back and is tried again like any step; handlers of `onError` and `fallback` run outside of it.
+   */
+  readonly tx: <O>(name: StepName, work: (tx: TxStep) => O) => TxChain<Awaited<O>>;
   /** Wait; survives restarts; never ends early. */
   readonly sleep: (name: StepName, duration: Duration) => NamedChain<void>;
   /**

@@ -70,6 +70,26 @@ export const ERROR_CODES = {
     cause: "A ctx call was made inside the code of a step, where it could not be replayed.",
     cure: "Return from the step first and call ctx in the body, between steps.",
   },
+  TX_TIMEOUT: {
+    cause: "The code of a transaction took longer than a transaction may hold up others; it was taken back.",
+    cure: "Do slow work, such as calls over the network, in a step before it, and only write in the transaction.",
+  },
+  TX_OVER: {
+    cause: "The handle of a transaction was used after the transaction had ended.",
+    cure: "Await every statement before the function that was given to ctx.tx or engine.tx returns.",
+  },
+  TX_NESTED: {
+    cause: "The engine was called inside the code of a transaction, which would not be part of it.",
+    cure: "Start runs with tx.start, which is part of it, and make all other calls after the transaction.",
+  },
+  TX_STATEMENT: {
+    cause: "A transaction was asked for a statement that would end it or change its frame, or for several in one text.",
+    cure: "Give one statement at a time; throw to take the transaction back, or use SAVEPOINT and ROLLBACK TO.",
+  },
+  TX_BROKEN: {
+    cause: "A transaction ended before its time, or in failure, so that nothing of it was stored.",
+    cure: "Let errors of statements be thrown on, or catch them around a SAVEPOINT, and avoid OR ROLLBACK.",
+  },
   CTX_AFTER_END: {
     cause: "A ctx call was made after the body had returned or thrown.",
     cure: "Await all work that uses ctx before the body returns.",

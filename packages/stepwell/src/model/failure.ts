@@ -43,6 +43,8 @@ export const FINAL_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   "STEP_NAME_REUSED",
   "STEP_NAME_INVALID",
   "CTX_IN_STEP",
+  "TX_NESTED",
+  "TX_STATEMENT",
   "CTX_AFTER_END",
   "CHAIN_STARTED",
   "COMPENSATION_MISSING",

@@ -47,7 +47,7 @@ export type HistoryEvent = { readonly seq: number | null; readonly atMs: number 
 /**
  * Events with a row of their own. `value` of each: log {message, fields}; floating {key}; takeover, compensating,
  * paused, quarantined {error}; breaker {name, state, failures}: an attempt of this run opened or closed it; stuck
- * {doing, sinceMs}; held, resumed null: what an operator asked for has been done;
+ * {doing, sinceMs}; rolled_back {key}: of a transaction; held, resumed null: what an operator asked for has been done;
  * retried, resolved {actor, reason, generation, again, operation}: an operator opened that generation, in which the steps
  * `again` are performed anew, or `step` has a value of his.
  */
@@ -64,4 +64,5 @@ export type NoteKind =
   | "released"
   | "quarantined"
   | "breaker"
-  | "stuck";
+  | "stuck"
+  | "rolled_back";

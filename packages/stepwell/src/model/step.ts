@@ -12,6 +12,7 @@
  */
 export type StepKind =
   | "step"
+  | "tx"
   | "sleep"
   | "signal"
   | "child"

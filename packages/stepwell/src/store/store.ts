@@ -17,6 +17,8 @@
  *   S9. Runs that have ended are reopened all at once or not at all, and only in the generation that was asked for: the
  *       next one has their checkpoints and waits, except those that it is to forget.
  *   S10. A circuit breaker's row is replaced by its next revision alone, whoever saves; on behalf of a run only by its owner.
+ *   S11. A transaction of the user's commits with its checkpoint or not at all (P4): not under a stale owner, and not when
+ *       there is a checkpoint of that key already.
  *
  * Rows in, rows out; no rules of its own. What a flush stores is in write.ts.
  */
@@ -30,6 +32,7 @@ import type { NewRemark, Remark } from "../model/remark.ts";
 import type { Reopening, UndoneStep } from "../model/reopening.ts";
 import type { Ending } from "../model/transition.ts";
 import type { Delivery } from "./delivery.ts";
+import type { TxAnswer, TxDoor, TxTerms, TxVerdict } from "./tx.ts";
 import type { RunRef, Write, WriteResult } from "./write.ts";
 
 /** Epoch milliseconds; null, as the engine passes it: the clock that the store goes by. */
@@ -236,6 +239,12 @@ export type Store = {
 
   /** Group commit: one transaction, one answer per write, in order (S2, S4–S7). */
   readonly flush: (writes: readonly Write[], nowMs: NowMs) => Promise<readonly WriteResult[]>;
+  /**
+   * One transaction of the user's (S11). `work` is called at most once, and must not throw.
+   *
+   * @throws a store's error; STORE_OUTCOME_UNKNOWN when the commit may have taken place: the same terms with `doubt` tell
+   */
+  readonly transact: (terms: TxTerms, work: (door: TxDoor) => Promise<TxVerdict>) => Promise<TxAnswer>;
   /**
    * Take up to `limit` due runs of these versions, oldest due first (S1). `suspects`: of those on probation, see
    * isSuspect, one at most; false: of the others.

@@ -25,6 +25,7 @@ function onClock(store: Store, testMs: () => number): Store {
     // Of the test's server, which need not be durable.
     warnings: [],
     flush: (writes, nowMs) => store.flush(writes, at(nowMs)),
+    transact: (terms, work) => store.transact({ ...terms, nowMs: at(terms.nowMs) }, work),
     claimRuns: (by) => store.claimRuns({ ...by, nowMs: at(by.nowMs) }),
     resumePaused: (versionIds, nowMs) => store.resumePaused(versionIds, at(nowMs)),
     nextDue: (versionIds, nowMs) => store.nextDue(versionIds, at(nowMs)),

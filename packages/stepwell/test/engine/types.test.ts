@@ -42,6 +42,15 @@ async function inference(ctx: Ctx, engine: Engine): Promise<void> {
   const inTime = await ctx.approve("in-time", { title: "Sign", to: ["kim"], timeout: "1d" });
   expectTypeOf(inTime.state).toEqualTypeOf<"approved" | "refused" | "timed_out">();
   if (inTime.state === "approved") expectTypeOf(inTime.form).toEqualTypeOf<undefined>();
+  const rows = await ctx.tx("t", (tx) => tx.query<{ id: string }>("SELECT id FROM orders"));
+  expectTypeOf(rows).toEqualTypeOf<readonly { id: string }[]>();
+  const counted = await ctx
+    .tx("u", (tx) => tx.execute("DELETE FROM orders"))
+    .onError({ TX_TIMEOUT: () => "late" as const });
+  if (counted !== "late") expectTypeOf(counted.changes).toEqualTypeOf<number>();
+  expectTypeOf(
+    await engine.tx(async (tx) => (await tx.start(billing, { id: "1", total: 2 })).id),
+  ).toEqualTypeOf<string>();
   const run = await engine.start(billing, { id: "1", total: "2" });
   expectTypeOf(await run.result()).toEqualTypeOf<string>();
   await engine.start(plain);
@@ -118,6 +127,12 @@ function moreRefusals(ctx: Ctx, engine: Engine): void {
   ctx.set({ a: { b: 1 } });
   // @ts-expect-error with has no such default
   void ctx.with({ retries: 2 });
+  // @ts-expect-error a transaction has no heartbeat: it takes a second at most
+  void ctx.tx("t", () => 1).heartbeat("1s");
+  // @ts-expect-error a transaction starts runs by their workflow, with an input that fits
+  void ctx.tx("t", (tx) => tx.start(billing, { id: "1" }));
+  // @ts-expect-error outside of a run there is no attempt
+  void engine.tx((tx) => tx.attempt);
   // @ts-expect-error the input cannot be put in place of another
   ctx.input = 1;
   // @ts-expect-error a timeout is a length of time

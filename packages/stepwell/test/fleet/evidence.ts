@@ -48,6 +48,7 @@ export async function readEvidence(files: Files, afterRowId: number, crashes: re
     strays: [],
     replays: [],
     openApprovals: [],
+    rows: [],
     policies: POLICIES,
     codes: {},
     ...SOONER_OR_LATER,

@@ -78,6 +78,7 @@ export function toEvidence(stage: Stage): Evidence {
     codes: { w1: "1.0.0", w2: "1.1.0" },
     strays: [],
     openApprovals: [],
+    rows: [],
     replays: [{ run: "sim/order o-1", recorded: ended, writes: [{ fresh: false, text: ended }] }],
     policies: {
       "*": { attemptsMax: 3, delayMsMin: 200, timed: false },

@@ -7,6 +7,7 @@ import type { Draft } from "./an-evidence.ts";
 import { BREAKER_FAULTS } from "./breaker-faults.ts";
 import { again, checkpointOf, type Fault, flushOf, startAgain, startOf, story, text, transitionOf } from "./damage.ts";
 import { APPROVAL_FAULTS } from "./approval-faults.ts";
+import { TX_FAULTS } from "./tx-faults.ts";
 import { WAIT_FAULTS } from "./wait-faults.ts";
 
 /** The worker of runs 1 and 3 dies when it has just begun to execute both, and run 1 is blamed. */
@@ -308,4 +309,5 @@ export const FAULTS: readonly Fault[] = [
   ...WAIT_FAULTS,
   ...BREAKER_FAULTS,
   ...APPROVAL_FAULTS,
+  ...TX_FAULTS,
 ];

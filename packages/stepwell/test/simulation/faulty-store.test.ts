@@ -5,7 +5,8 @@ import { openSqliteStore } from "../../src/store/sqlite/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Write } from "../../src/store/write.ts";
 import type { StoreRecord } from "../../src/testing/simulation/evidence.ts";
-import { FAIR_WEATHER, openFaultyStore, type Weather } from "../../src/testing/simulation/faulty-store.ts";
+import { FAIR_WEATHER, type Weather } from "../../src/testing/simulation/faulty-line.ts";
+import { openFaultyStore } from "../../src/testing/simulation/faulty-store.ts";
 import { type Kernel, openKernel, type Process } from "../../src/testing/simulation/kernel.ts";
 
 type Setup = {
@@ -34,6 +35,7 @@ async function setup(seed: string, weather: () => Weather, remote = false): Prom
     tick: () => (order += 1),
     keep: (record: StoreRecord) => void records.push(record),
     watching: new Set<never>(),
+    openTxs: new Set<never>(),
   };
   const caller = kernel.openProcess("caller");
   const hostMs = (): number => 5;

@@ -27,6 +27,7 @@ import { listChildren, reopenRuns } from "./reopen.ts";
 import { checkEntry, checkRights } from "./rights.ts";
 import { findRuns, listEnded, listInbox, loadMemories } from "./run.ts";
 import { closeLanes, type Session } from "./session.ts";
+import { transact } from "./tx.ts";
 import { ensureVersion, listVersions } from "./version.ts";
 import {
   buryWorker,
@@ -133,6 +134,7 @@ function toStore(session: Session, listening: Listening, warnings: readonly stri
     ensureVersion: (identity) => ensureVersion(session, identity),
     listVersions: () => listVersions(session),
     flush: (writes, nowMs) => flush(session, writes, toMoment(nowMs)),
+    transact: (terms, work) => transact(session, { ...terms, nowMs: toMoment(terms.nowMs) }, work),
     claimRuns: (by) => claimRuns(session, { ...by, nowMs: toMoment(by.nowMs) }),
     resumePaused: (versionIds, nowMs) => resumePaused(session, versionIds, toMoment(nowMs)),
     nextDue: (versionIds, nowMs) => nextDue(session, versionIds, toMoment(nowMs)),

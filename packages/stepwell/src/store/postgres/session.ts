@@ -9,6 +9,7 @@
  *   claim  two: claims and what else changes rows, but rarely
  *   look   three: reads
  *   beat   one: the worker's heartbeat and the registry
+ *   tx     eight: transactions of the user's, see tx.ts
  */
 import type pg from "pg";
 import { StepwellError } from "../../model/errors.ts";
@@ -30,7 +31,7 @@ import type { Naming } from "./naming.ts";
 import { type QueryName, type Row, statementOf, type Statement, toConfig, type Values } from "./query.ts";
 
 /** What a connection is used for. */
-export type Lane = "flush" | "claim" | "look" | "beat";
+export type Lane = "flush" | "claim" | "look" | "beat" | "tx";
 
 /** A claim of which nobody knows yet whether it took place. */
 export type DoubtfulClaim = {
@@ -66,7 +67,7 @@ export type Session = {
 };
 
 /** Connections of each lane at most. */
-export const LANE_SIZES: Readonly<Record<Lane, number>> = { flush: 2, claim: 2, look: 3, beat: 1 };
+export const LANE_SIZES: Readonly<Record<Lane, number>> = { flush: 2, claim: 2, look: 3, beat: 1, tx: 8 };
 
 /** What may pass is tried so often. */
 const TRIES_MAX = 5;
@@ -130,7 +131,8 @@ function lostReading(session: Session, error: unknown): StepwellError {
 /** Of a server that was the primary until now. The next connection may lead to the one that is. */
 const READ_ONLY = "25006";
 
-async function checkOut(session: Session, lane: Lane): Promise<pg.PoolClient> {
+/** A connection of a lane; whoever has it gives it back. @throws a store's error: nothing was sent */
+export async function checkOut(session: Session, lane: Lane): Promise<pg.PoolClient> {
   if (!session.closed) {
     try {
       return await session.lanes[lane].connect();
@@ -141,7 +143,8 @@ async function checkOut(session: Session, lane: Lane): Promise<pg.PoolClient> {
   throw closedError(session);
 }
 
-function closedError({ place }: Session): StepwellError {
+/** What a call of a store that has been closed is told. */
+export function closedError({ place }: Session): StepwellError {
   return new StepwellError("ENGINE_CLOSED", `${place} has been closed`);
 }
 

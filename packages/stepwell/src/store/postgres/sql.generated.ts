@@ -1080,6 +1080,17 @@ SELECT count(*) AS reopened FROM reopened`,
   ) AS step (key, seq, kind, outcome, attempt, compensable, duration_ms, value)
 )
 SELECT inserted.id, (SELECT now_ms FROM moment) AS now_ms FROM inserted`,
+  /** (rowId) */
+  txLockRun: `SELECT id FROM runs WHERE id = :rowId FOR NO KEY UPDATE`,
+  /** (workerId, rowId, workerId, fence) */
+  txProveOwner: `WITH alive AS MATERIALIZED (
+  SELECT id FROM workers WHERE id = :workerId AND state = 'alive' FOR KEY SHARE
+)
+SELECT runs.generation FROM runs
+WHERE runs.id = :rowId AND runs.worker_id = :workerId AND runs.fence = :fence AND EXISTS (SELECT FROM alive)`,
+  /** (rowId, generation, key) */
+  txFindCheckpoint: `SELECT key, kind, outcome, value, seq, attempt, compensable, duration_ms FROM steps
+WHERE run_id = :rowId AND generation = :generation AND key = :key`,
 } as const;
 
 /** Migrations, by number. */

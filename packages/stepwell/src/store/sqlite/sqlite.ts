@@ -28,6 +28,7 @@ import { addRemark, listRemarks } from "./remark.ts";
 import { listChildren, reopenRuns } from "./reopen.ts";
 import { findRun, loadMemory } from "./run.ts";
 import { openTurn, type Turn } from "./turn.ts";
+import { transactFor } from "./tx.ts";
 import { ensureVersion, listVersions } from "./version.ts";
 import { openWatch } from "./watch.ts";
 import {
@@ -100,6 +101,7 @@ export function migrateSqliteDown(path: string, by: { readonly to: number; reado
 function toStore(session: Session, turn: Turn, pace: Pace | null): Store {
   const read = <T>(work: () => T): Promise<T> => turn.read(() => coded(session, work));
   const write = <T>(work: () => T): Promise<T> => turn.write(() => coded(session, work));
+  const inSession = <T>(work: () => T): T => coded(session, work);
   const { watch, stop } = openWatch(session, pace, turn);
   const now = (nowMs: NowMs): number => resolveNow(session, nowMs);
   return {
@@ -110,6 +112,8 @@ function toStore(session: Session, turn: Turn, pace: Pace | null): Store {
     ensureVersion: (identity) => write(() => ensureVersion(session, identity)),
     listVersions: () => read(() => listVersions(session)),
     flush: (writes, nowMs) => write(() => flush(session, writes, now(nowMs))),
+    transact: (terms, work) =>
+      transactFor(session, { turn, coded: inSession }, { ...terms, now: () => now(terms.nowMs) }, work),
     claimRuns: (by) => write(() => claimRuns(session, { ...by, nowMs: now(by.nowMs) })),
     resumePaused: (versionIds, nowMs) => write(() => resumePaused(session, versionIds, now(nowMs))),
     nextDue: (versionIds, nowMs) => read(() => nextDue(session, versionIds, now(nowMs))),

@@ -30,6 +30,19 @@ export function transact<T>(session: Session, work: (connection: Connection) => 
   return result;
 }
 
+/** Begin a write transaction, which somebody else then ends. Where that fails, there is none. */
+export function begin(session: Session): Connection {
+  const connection = connected(session);
+  try {
+    connection.sql.begin.run();
+    return connection;
+  } catch (error) {
+    rollback(session, connection);
+    if (isConnectionFault(error)) dropConnection(session);
+    throw error;
+  }
+}
+
 /** Run `work` on one unchanging state of the database. */
 export function readSnapshot<T>(session: Session, work: (connection: Connection) => T): T {
   const connection = connected(session);
@@ -41,9 +54,10 @@ export function readSnapshot<T>(session: Session, work: (connection: Connection)
   }
 }
 
-function rollback(session: Session, connection: Connection): void {
+/** Take everything back, if there still is a transaction. */
+export function rollback(session: Session, connection: Pick<Connection, "db" | "sql">): void {
   // SQLite may have rolled back by itself (FULL, IOERR, CORRUPT).
-  if (!connection.db.isTransaction) return;
+  if (!connection.db.isOpen || !connection.db.isTransaction) return;
   try {
     connection.sql.rollback.run();
   } catch {
@@ -52,18 +66,23 @@ function rollback(session: Session, connection: Connection): void {
 }
 
 /**
- * Busy: nothing was written. Full: the frame that makes a commit valid is written last, so it is not whole.
- * A database in memory has no log. In all other cases only a fresh look can tell.
+ * Busy: nothing was written. Full: the frame that makes a commit valid is written last, so it is not whole. Constraint:
+ * one that is looked at last does not hold, and nothing was written yet. A database in memory has no log. In all other
+ * cases only a fresh look can tell.
+ *
+ * @throws STORE_OUTCOME_UNKNOWN, or SQLite's own error when it is known that nothing was committed
  */
-function commit(session: Session, connection: Connection): void {
+export function commit(session: Session, connection: Pick<Connection, "db" | "sql">): void {
   try {
     connection.sql.commit.run();
   } catch (error) {
     const code = primaryCode(error);
-    const definite = code === SQLITE.busy || code === SQLITE.full || session.path === ":memory:";
+    const definite = DEFINITE_CODES.has(code ?? -1) || session.path === ":memory:";
     rollback(session, connection);
     if (definite) throw error;
     dropConnection(session);
     throw unknownOutcome(error, session.path);
   }
 }
+
+const DEFINITE_CODES: ReadonlySet<number> = new Set([SQLITE.busy, SQLITE.full, SQLITE.constraint]);

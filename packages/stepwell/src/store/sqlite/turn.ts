@@ -15,6 +15,10 @@
  *       back a lock (EIO of an unlock), SQLite counts it as held for as long as the connection lives. So the
  *       connection is opened anew, once in a wait. Where somebody else is the cause, that costs some milliseconds.
  *
+ *   T5. Who owns the file (a user's transaction, which takes turns of the event loop) has the connection for himself:
+ *       every other call of this process waits until he is done, and comes before the next who wants to own it: a
+ *       heartbeat waits for one transaction, however many are queued.
+ *
  * Calls that wait may be overtaken by later ones of the same process; who needs an order waits for the answer.
  */
 import { StepwellError } from "../../model/errors.ts";
@@ -24,6 +28,8 @@ import type { Pace } from "../pace.ts";
 export type Turn = {
   readonly read: <T>(work: () => T) => Promise<T>;
   readonly write: <T>(work: () => T) => Promise<T>;
+  /** T5. `begin` as a write; `work` is what then takes its time. */
+  readonly own: <B, T>(begin: () => B, work: (begun: B) => Promise<T>) => Promise<T>;
   /** Others have written just now. */
   readonly meetOthers: () => void;
 };
@@ -57,6 +63,10 @@ type State = {
   spentMs: number;
   /** While stepping back. */
   stepBack: Promise<void> | null;
+  /** While somebody owns the file; null: nobody does. */
+  owned: Promise<void> | null;
+  /** When the last of those who want to own it is done. */
+  owners: Promise<void>;
 };
 
 /**
@@ -64,9 +74,29 @@ type State = {
  * @param renew closes the connection, so that the next call opens another
  */
 export function openTurn(path: string, pace: Pace | null, renew: () => void): Turn {
-  const state: State = { path, pace, renew, renewedAtMs: null, metAtMs: null, spentMs: 0, stepBack: null };
+  const state: State = {
+    path,
+    pace,
+    renew,
+    renewedAtMs: null,
+    metAtMs: null,
+    spentMs: 0,
+    stepBack: null,
+    owned: null,
+    owners: Promise.resolve(),
+  };
+  const write: Turn["write"] = async (work) => {
+    while (state.stepBack !== null || state.owned !== null) await (state.stepBack ?? state.owned);
+    try {
+      return state.metAtMs === null ? work() : writeAmongOthers(state, work);
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      return tryAgain(state, () => writeAmongOthers(state, work), error);
+    }
+  };
   return {
     read: async (work) => {
+      while (state.owned !== null) await state.owned;
       try {
         return work();
       } catch (error) {
@@ -74,17 +104,41 @@ export function openTurn(path: string, pace: Pace | null, renew: () => void): Tu
         return tryAgain(state, work, error);
       }
     },
-    write: async (work) => {
-      while (state.stepBack !== null) await state.stepBack;
-      try {
-        return state.metAtMs === null ? work() : writeAmongOthers(state, work);
-      } catch (error) {
-        if (!isBusy(error)) throw error;
-        return tryAgain(state, () => writeAmongOthers(state, work), error);
-      }
-    },
+    write,
+    own: (begin, work) => own(state, write, begin, work),
     meetOthers: () => meetOthers(state),
   };
+}
+
+/** T5. */
+async function own<B, T>(
+  state: State,
+  write: Turn["write"],
+  begin: () => B,
+  work: (begun: B) => Promise<T>,
+): Promise<T> {
+  const { pace, owners } = state;
+  let [release, leave] = [(): void => {}, (): void => {}];
+  state.owners = new Promise((resolve) => (leave = resolve));
+  await owners;
+  try {
+    const begun = await write(() => {
+      const made = begin();
+      state.owned = new Promise((resolve) => (release = resolve));
+      return made;
+    });
+    const beganMs = pace === null || state.metAtMs === null ? null : pace.monotonicMs();
+    try {
+      return await work(begun);
+    } finally {
+      state.owned = null;
+      if (pace !== null && beganMs !== null) spend(state, pace, beganMs);
+    }
+  } finally {
+    // In this order: whoever waits for the file comes before the next owner.
+    release();
+    leave();
+  }
 }
 
 function meetOthers(state: State): void {
@@ -100,6 +154,7 @@ async function tryAgain<T>(state: State, work: () => T, met: StepwellError): Pro
   do {
     meetOthers(state);
     await (state.stepBack ?? pause(pace, pace.random() * PAUSE_MS_MAX));
+    while (state.owned !== null) await state.owned;
     renewOnce(state, pace, beganMs);
     try {
       return work();
@@ -128,9 +183,13 @@ function writeAmongOthers<T>(state: State, work: () => T): T {
   try {
     return work();
   } finally {
-    state.spentMs = state.metAtMs === null ? 0 : state.spentMs + pace.monotonicMs() - beganMs;
-    if (state.spentMs >= SPENT_MS_MAX) stepBack(state, pace);
+    spend(state, pace, beganMs);
   }
+}
+
+function spend(state: State, pace: Pace, beganMs: number): void {
+  state.spentMs = state.metAtMs === null ? 0 : state.spentMs + pace.monotonicMs() - beganMs;
+  if (state.spentMs >= SPENT_MS_MAX) stepBack(state, pace);
 }
 
 function stepBack(state: State, pace: Pace): void {

@@ -22,6 +22,7 @@ import { type Chapter, type Kit, type Opening, playOn } from "./scene.ts";
 import { reopening } from "./reopening.ts";
 import { requests } from "./requests.ts";
 import { suspects } from "./suspects.ts";
+import { transactions } from "./transactions.ts";
 import { transitions } from "./transitions.ts";
 import { workers } from "./workers.ts";
 
@@ -31,6 +32,7 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
   flushes,
   crowds,
   transitions,
+  transactions,
   inboxes,
   workers,
   histories,

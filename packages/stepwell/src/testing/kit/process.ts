@@ -7,6 +7,7 @@ import { type Engine, openEngineOn } from "../../engine/engine.ts";
 import type { Host } from "../../engine/host.ts";
 import type { EngineOptions, LogEntry } from "../../engine/settings.ts";
 import type { Store } from "../../store/store.ts";
+import type { TxAnswer, TxDoor, TxTerms, TxVerdict } from "../../store/tx.ts";
 import type { Write, WriteResult } from "../../store/write.ts";
 import { type Activity, openActivity } from "./activity.ts";
 import type { Clock } from "./clock.ts";
@@ -71,7 +72,10 @@ export async function openProcess(
   };
   const upkeep = ownTimer(machine.clock.upkeep, timers, life);
   const host = openTestHost(machine, { pid, activity, caller, upkeep });
-  const store = mortal(observed(machine, wrap(machine.store), caller), { activity, alive: life.alive });
+  const store = mortal(observed(machine, wrap(machine.store), { ...caller, crashed: life.crashed }), {
+    activity,
+    alive: life.alive,
+  });
   const logged: LogEntry[] = [];
   const log = (entry: LogEntry): void => {
     logged.push(entry);
@@ -156,10 +160,13 @@ function openTestHost(machine: Machine, { pid, activity, caller, upkeep }: Own):
   };
 }
 
+type Watched = Omit<Caller, "code"> & { readonly crashed: Promise<void> };
+
 /** A flush is a moment to be killed: just before, when what was done is forgotten, and just after. */
-function observed(machine: Machine, store: Store, caller: Omit<Caller, "code">): Store {
+function observed(machine: Machine, store: Store, caller: Watched): Store {
   return {
     ...store,
+    transact: (terms, work) => observedTx(machine, store, caller, { terms, work }),
     flush: async (writes, nowMs) => {
       caller.reach({ kind: "flush", when: "before", writes });
       if (!caller.alive()) return never();
@@ -169,6 +176,32 @@ function observed(machine: Machine, store: Store, caller: Omit<Caller, "code">):
       return results;
     },
   };
+}
+
+type AskedTx = { readonly terms: TxTerms; readonly work: (door: TxDoor) => Promise<TxVerdict> };
+
+/** So is the commit of a transaction; and what a dead process has not committed is taken back. */
+async function observedTx(
+  machine: Machine,
+  store: Store,
+  caller: Watched,
+  { terms, work }: AskedTx,
+): Promise<TxAnswer> {
+  let writes: readonly Write[] = [];
+  const judge = async (door: TxDoor): Promise<TxVerdict> => {
+    const verdict = await work(door);
+    if (!verdict.commit || verdict.checkpoint === null) return verdict;
+    writes = [verdict.checkpoint];
+    caller.reach({ kind: "flush", when: "before", writes });
+    return caller.alive() ? verdict : { commit: false };
+  };
+  const crashed = caller.crashed.then((): TxVerdict => ({ commit: false }));
+  const answer = await store.transact(terms, (door) => Promise.race([judge(door), crashed]));
+  if (answer.kind === "committed" && writes.length > 0) {
+    machine.stored(writes, [{ kind: "stored", atMs: caller.nowMs() }]);
+    caller.reach({ kind: "flush", when: "after", writes });
+  }
+  return answer;
 }
 
 type Mortality = { readonly activity: Activity; readonly alive: () => boolean };

@@ -27,6 +27,7 @@ import {
   renewWorker,
   retireWorker,
 } from "./worker.ts";
+import { transact } from "./tx.ts";
 import { emptyWorld, findBook } from "./world.ts";
 
 /** How a model store is opened. */
@@ -43,10 +44,23 @@ export function openModelStore({ clock }: ModelStoreOptions = {}): Store {
   const world = emptyWorld();
   let closed = false;
   const now = (nowMs: NowMs): number => resolveNow(nowMs ?? clock?.());
+  const turn: { owned: Promise<unknown> | null } = { owned: null };
   /** Whole before the next begins, and its errors are rejections, as in any store. */
   const call = async <T>(work: () => T): Promise<T> => {
+    while (turn.owned !== null) await turn.owned;
     if (closed) throw new StepwellError("ENGINE_CLOSED", "the model store has been closed");
     return work();
+  };
+  /** Nothing else takes place until it is over. */
+  const own = async <T>(work: () => Promise<T>): Promise<T> => {
+    const { under } = await call(() => {
+      const begun = Promise.resolve()
+        .then(work)
+        .finally(() => (turn.owned = null));
+      turn.owned = begun.catch(() => {});
+      return { under: begun };
+    });
+    return under;
   };
   return {
     kind: "model",
@@ -56,6 +70,7 @@ export function openModelStore({ clock }: ModelStoreOptions = {}): Store {
     ensureVersion: (identity) => call(() => ensureVersion(world, identity)),
     listVersions: () => call(() => [...world.versions]),
     flush: (writes, nowMs) => call(() => flush(world, writes, now(nowMs))),
+    transact: (terms, work) => own(() => transact({ world, nowMs: now(terms.nowMs) }, terms, work)),
     claimRuns: (by) => call(() => claimRuns(world, { ...by, nowMs: now(by.nowMs) })),
     resumePaused: (versionIds, nowMs) => call(() => resumePaused(world, versionIds, now(nowMs))),
     nextDue: (versionIds, nowMs) => call(() => nextDue(world, versionIds, now(nowMs))),

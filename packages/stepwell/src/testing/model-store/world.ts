@@ -12,6 +12,7 @@ import type { InboxItem } from "../../model/inbox.ts";
 import { isTerminal, type Run, RUN_STATES } from "../../model/run.ts";
 import type { Attempt, Checkpoint } from "../../model/step.ts";
 import type { RemarkOf, Version, WorkerRow } from "../../store/store.ts";
+import type { TxRow } from "../../store/tx.ts";
 import type { RunRef } from "../../store/write.ts";
 
 /** A checkpoint, and when it was stored. */
@@ -62,11 +63,21 @@ export type World = {
   /** In the order in which they were made. */
   readonly remarks: (RemarkOf & { readonly operationId: string })[];
   readonly breakers: Map<string, Breaker>;
+  /** Of users, see tx.ts. */
+  tables: Map<string, readonly TxRow[]>;
 };
 
 /** A world in which nothing has happened. */
 export function emptyWorld(): World {
-  return { versions: [], workers: new Map(), newestWorkerId: 0, books: new Map(), remarks: [], breakers: new Map() };
+  return {
+    versions: [],
+    workers: new Map(),
+    newestWorkerId: 0,
+    books: new Map(),
+    remarks: [],
+    breakers: new Map(),
+    tables: new Map(),
+  };
 }
 
 /** Every run that is kept, in the order they were inserted. */

@@ -11,6 +11,7 @@ import { COMPENSATION_INVARIANTS } from "./check-compensation.ts";
 import { OWNERSHIP_INVARIANTS } from "./check-ownership.ts";
 import { RUN_INVARIANTS } from "./check-runs.ts";
 import { STEP_INVARIANTS } from "./check-steps.ts";
+import { TX_INVARIANTS } from "./check-tx.ts";
 import { WAIT_INVARIANTS } from "./check-waits.ts";
 import type { Evidence } from "./evidence.ts";
 
@@ -31,6 +32,7 @@ export const INVARIANTS: readonly Invariant[] = [
   ...COMPENSATION_INVARIANTS,
   ...BREAKER_INVARIANTS,
   ...APPROVAL_INVARIANTS,
+  ...TX_INVARIANTS,
 ].sort((a, b) => Number(a.id.slice(1)) - Number(b.id.slice(1)));
 
 /** Hold all invariants, or those of the given numbers, against the evidence. */

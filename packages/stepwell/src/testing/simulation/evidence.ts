@@ -113,6 +113,14 @@ export type StepPolicy = {
   readonly timed: boolean;
 };
 
+/** A row that the code of a transaction has written: `part` 1 when it began, 2 before it ended, 3 with a run. */
+export type UserRow = {
+  readonly run: string;
+  readonly key: string;
+  readonly part: number;
+  readonly execution: number;
+};
+
 /** An end that nobody asked the process for. */
 export type Crash = Stamp & { readonly graceful: boolean };
 
@@ -131,6 +139,8 @@ export type Evidence = {
   readonly replays: readonly Replay[];
   /** Listed as open at the end. */
   readonly openApprovals: readonly { readonly run: string; readonly key: string }[];
+  /** What transactions have written, at the end. */
+  readonly rows: readonly UserRow[];
   /** By the first part of a step's key, or `*`; compensations by the key of the compensation. */
   readonly policies: Readonly<Record<string, StepPolicy>>;
   readonly leaseMs: number;

@@ -11,44 +11,25 @@
  *   remote:   as a database server. It takes effect after a delay, in any order, under the
  *             server's clock; what a dead caller had sent may still arrive. Takes two flushes at once.
  */
-import { StepwellError } from "../../model/errors.ts";
 import type { Dice } from "../../model/dice.ts";
 import { isSuspect } from "../../model/run.ts";
 import type { Change, Claim, NextDue, NowMs, Store } from "../../store/store.ts";
 import type { StoreRecord } from "./evidence.ts";
+import {
+  type Access,
+  chooseFate,
+  definite,
+  delayMs,
+  type Disk,
+  keep,
+  type Line,
+  type Note,
+  tellWatching,
+  unknown,
+  type Watching,
+} from "./faulty-line.ts";
+import { sendTx } from "./faulty-tx.ts";
 import type { Process } from "./kernel.ts";
-
-/** How bad it is just now. Chances are per call, in [0, 1]. */
-export type Weather = {
-  readonly delayMsMax: number;
-  /** Nothing is applied, and the caller is told so. */
-  readonly failure: number;
-  /** The caller cannot know whether it was applied. */
-  readonly unknown: number;
-};
-
-/** Nothing goes wrong; answers take a few milliseconds at most. */
-export const FAIR_WEATHER: Weather = { delayMsMax: 3, failure: 0, unknown: 0 };
-
-/** The one database of a simulation. */
-export type Disk = {
-  readonly store: Store;
-  /** Never crashes. */
-  readonly process: Process;
-  readonly remote: boolean;
-  /** The server's clock; used when remote. */
-  readonly nowMs: () => number;
-  readonly weather: () => Weather;
-  /** Next place in the global order, see Stamp. */
-  readonly tick: () => number;
-  readonly trueMs: () => number;
-  readonly keep: (record: StoreRecord) => void;
-  /** Who wants to hear that others have committed; none at first. */
-  readonly watching: Set<Watching>;
-};
-
-/** One caller that watches. */
-export type Watching = { readonly caller: Process; readonly changed: () => void };
 
 /** The store as `caller` sees it. @param hostMs the caller's clock, by which an embedded store goes */
 export function openFaultyStore(disk: Disk, caller: Process, dice: Dice, hostMs: () => number): Store {
@@ -79,6 +60,7 @@ export function openFaultyStore(disk: Disk, caller: Process, dice: Dice, hostMs:
         () => store.flush(writes, clock(nowMs)),
         (results) => ({ kind: "flush", writes, results }),
       ),
+    transact: (terms, work) => sendTx(line, { terms, clock: () => clock(terms.nowMs) }, work),
     claimRuns: (by) =>
       write(
         () => claimAgain(line, by, (limit) => store.claimRuns({ ...by, limit, nowMs: clock(by.nowMs) })),
@@ -204,26 +186,6 @@ function breakerCalls(
   };
 }
 
-/** A caller's connection. */
-type Line = {
-  readonly disk: Disk;
-  readonly caller: Process;
-  readonly dice: Dice;
-  readonly watchDice: Dice;
-  /** Until then a commit of unknown outcome may still be on its way: its locks hold up what follows. */
-  lateUntilMs: number;
-  /** From an unknown outcome until the next success no failed flush is a definite one: it may be stored already. */
-  inDoubt: boolean;
-  /** Claims that were made and never told; an adapter gives them with the next claim. */
-  doubtful: readonly Claim[];
-};
-
-type Unstamped<T> = T extends unknown ? Omit<T, "at" | "trueMs" | "process" | "knownAt"> : never;
-type Note<T> = (answer: T) => Unstamped<StoreRecord>;
-
-type Access = "read" | "write" | "flush";
-type Fate = "answered" | "failed" | "lost" | "unknown" | "late";
-
 /** One call: through the weather to the store, and back. Settles in a task of the caller, or never. */
 function send<T>(line: Line, access: Access, apply: () => Promise<T>, note?: Note<T>): Promise<T> {
   const { disk, caller, dice } = line;
@@ -234,8 +196,10 @@ function send<T>(line: Line, access: Access, apply: () => Promise<T>, note?: Not
   const arrives = dice.chance(0.5);
   return new Promise((resolve, reject) => {
     const answer = (settle: () => void): void => void caller.timer(backMs, settle);
+    // A transaction that is open has the whole database: what comes meanwhile takes place later, each in a task of its own.
     const carryOut = async (told: "told" | "untold"): Promise<void> => {
       if (!caller.isAlive() && !arrives) return;
+      if (disk.openTxs.size > 0) return void disk.process.timer(1, () => void carryOut(told));
       try {
         const result = await apply();
         if (access !== "read") tellWatching(disk, caller);
@@ -286,13 +250,6 @@ const SOMETHING: Change = { due: true, inbox: true, ended: true, workers: true }
 const UNNOTICED = 0.2;
 const NOTICE_MS_MAX = 120;
 
-function tellWatching({ watching }: Disk, committer: Process): void {
-  for (const one of [...watching]) {
-    if (!one.caller.isAlive()) watching.delete(one);
-    else if (one.caller !== committer) one.changed();
-  }
-}
-
 /**
  * What every adapter owes: a claim whose answer was lost is given again to the worker that made it, as long as it is held,
  * and within the limit.
@@ -322,42 +279,6 @@ function nextDue({ doubtful }: Line, next: NextDue): NextDue {
   return { ...next, runInMs: has(false) ? 0 : next.runInMs, suspectInMs: has(true) ? 0 : next.suspectInMs };
 }
 
-/** `lost`: unknown and not applied. `late`: unknown and applied after the caller was told. A read fails, or not. */
-function chooseFate(dice: Dice, weather: Weather, access: Access, remote: boolean): Fate {
-  if (dice.chance(weather.failure)) return "failed";
-  if (access === "read" || !dice.chance(weather.unknown)) return "answered";
-  return dice.pick(remote ? (["lost", "unknown", "late"] as const) : (["lost", "unknown"] as const));
-}
-
 function remember(line: Line, record: StoreRecord | null): void {
   if (record?.kind === "claim") line.doubtful = [...line.doubtful, ...record.claims];
-}
-
-function delayMs(dice: Dice, weather: Weather): number {
-  return dice.integer(weather.delayMsMax + 1);
-}
-
-function keep(line: Line, record: Unstamped<StoreRecord> | undefined): StoreRecord | null {
-  if (record === undefined) return null;
-  const { disk, caller } = line;
-  const kept = {
-    ...record,
-    at: disk.tick(),
-    trueMs: disk.trueMs(),
-    process: caller.name,
-    knownAt: null,
-  } as StoreRecord;
-  disk.keep(kept);
-  return kept;
-}
-
-function definite(dice: Dice, access: Access): StepwellError {
-  const full = access !== "read" && dice.chance(0.5);
-  return full
-    ? new StepwellError("STORE_FULL", "the simulated disk is full.")
-    : new StepwellError("STORE_BUSY", "the simulated database is busy.");
-}
-
-function unknown(): StepwellError {
-  return new StepwellError("STORE_OUTCOME_UNKNOWN", "the simulated connection was lost during a commit.");
 }

@@ -3,7 +3,7 @@
  * with which signals, cancels and pauses, and what weather and accidents until the healing.
  */
 import type { Dice } from "../../model/dice.ts";
-import { FAIR_WEATHER, type Weather } from "./faulty-store.ts";
+import { FAIR_WEATHER, type Weather } from "./faulty-line.ts";
 import type { ShapeInput } from "./behaviour.ts";
 import { SHAPE_NAMES, type ShapeName } from "./shapes.ts";
 
@@ -82,6 +82,8 @@ const DEADLY = 0.1;
 
 /** Chance of runs that share a circuit breaker. */
 const GUARDED = 0.15;
+/** Chance of runs with transactions. */
+const BANKED = 0.15;
 
 /** Chance that newer code comes in. */
 const ROLLOUT = 0.4;
@@ -116,6 +118,7 @@ export function drawScenario(dice: Dice, shapes: readonly ShapeName[] = SHAPE_NA
       ...(calm ? [] : drawDeadlyRuns(dice.split("deadly"), stormMs)),
       ...drawGuardedRuns(dice.split("guarded"), stormMs),
       ...drawApprovalRuns(dice.split("approvals"), stormMs),
+      ...drawBankedRuns(dice.split("banked"), stormMs, shapes),
     ],
     accidents: calm
       ? drawCalmAccidents(setting)
@@ -180,6 +183,15 @@ function drawDecision(dice: Dice, startMs: number): DecisionPlan {
     atMs: startMs + dice.integer(9_000),
     times: dice.chance(0.25) ? 2 : 1,
   };
+}
+
+/** Beside the others, in worlds of all shapes. */
+function drawBankedRuns(dice: Dice, stormMs: number, shapes: readonly ShapeName[]): RunPlan[] {
+  if (shapes !== SHAPE_NAMES || !dice.chance(BANKED)) return [];
+  const count = 1 + dice.integer(3);
+  return Array.from({ length: count }, (_, index) => {
+    return { ...drawRun(dice, index, stormMs, ["banked"]), id: `banked-${index}` };
+  });
 }
 
 function drawRun(dice: Dice, index: number, stormMs: number, shapes: readonly ShapeName[]): RunPlan {

@@ -3,7 +3,7 @@
  * from (seed, run, key, attempt), so that a step behaves alike wherever it runs; what
  * they did stands in the witness log, which no crash takes away.
  */
-import type { Ctx } from "../../engine/workflow.ts";
+import type { Ctx, TxStep, Workflow } from "../../engine/workflow.ts";
 import type { StepContext } from "../../engine/handler.ts";
 import { type Dice, openDice } from "../../model/dice.ts";
 import { PermanentError, RetryableError } from "../../model/errors.ts";
@@ -51,6 +51,11 @@ export type Desk = {
 export type Scribe = {
   /** Step code of that behaviour; its value names the step and the execution. */
   readonly work: (behaviour: Behaviour) => (step: StepContext) => Promise<string>;
+  /**
+   * Code of a transaction of that behaviour: a row when it begins, one before it ends, and now and then one with a run of
+   * `workflow` that it starts, see {@link bankedRunId}; its value as of `work`.
+   */
+  readonly bank: (behaviour: Behaviour, workflow: Workflow<Salted, unknown>) => (tx: TxStep) => Promise<string>;
   /** Undoing code for the step of that key. */
   readonly undo: (key: string, behaviour: Behaviour) => (step: StepContext) => Promise<void>;
   /** Pass an outcome on to the body, and write down what it was. */
@@ -70,6 +75,7 @@ export function openScribe(desk: Desk, ctx: Pick<Ctx, "runId" | "workflow">): Sc
   };
   return {
     work: (behaviour) => (step) => perform(desk, { run, key: step.step, undo: false }, behaviour, step),
+    bank: (behaviour, started) => (tx) => bank({ ...desk, run, started }, behaviour, tx),
     undo: (key, behaviour) => async (step) => void (await perform(desk, { run, key, undo: true }, behaviour, step)),
     see: async (key, outcome) => {
       try {
@@ -135,8 +141,40 @@ function isOutage(trueMs: number): boolean {
   return Math.floor(trueMs / OUTAGE_MS) % 3 === 0;
 }
 
+/** As every shape is given. */
+type Salted = { readonly salt: number; readonly size: number };
+
+type Bank = Desk & { readonly run: string; readonly started: Workflow<Salted, unknown> };
+
+/** Of the run that a transaction starts. */
+export function bankedRunId(runId: string, key: string): string {
+  return `${BANKED_PREFIX}${runId}:${key}`;
+}
+
+/** What the ids of such runs begin with. */
+export const BANKED_PREFIX = "tx:";
+
+/** Leaves no word in the witness log: what it has done is told by its rows, if it has done anything. */
+async function bank(desk: Bank, behaviour: Behaviour, tx: TxStep): Promise<string> {
+  const { run } = desk;
+  const execution = desk.nextExecution();
+  const dice = openDice(`${desk.seed} ${run} ${tx.step} ${tx.attempt} bank`);
+  const write = (part: number): Promise<unknown> =>
+    tx.execute("INSERT INTO banked (run, key, part, execution) VALUES (?, ?, ?, ?)", [run, tx.step, part, execution]);
+  await write(1);
+  if (dice.chance(0.2)) {
+    await tx.start(desk.started, { salt: 1, size: 1 }, { id: bankedRunId(tx.runId, tx.step) });
+    await write(3);
+  }
+  await spend(desk, dice, behaviour, tx);
+  await write(2);
+  const failure = chooseFailure(dice, behaviour, `${tx.step} failed in attempt ${tx.attempt}`);
+  if (failure !== null) throw failure;
+  return `${tx.step}#${execution}`;
+}
+
 /** Take time; half of the hands let go when their signal fires, the others work on. */
-function spend(desk: Desk, dice: Dice, behaviour: Behaviour, step: StepContext): Promise<void> {
+function spend(desk: Desk, dice: Dice, behaviour: Behaviour, step: Pick<StepContext, "signal">): Promise<void> {
   const hangs = dice.chance(behaviour.hang ?? 0);
   const attentive = hangs || dice.chance(0.5);
   const drawnMs = dice.chance(0.2) ? 0 : dice.integer((behaviour.msMax ?? 200) + 1);

@@ -12,6 +12,7 @@ import { undoKey } from "./case.ts";
 import { guarded } from "./shapes-of-breakers.ts";
 import { approvals } from "./shapes-of-approval.ts";
 import { appointed, beside, contest, items, limited, LIMITED_MS } from "./shapes-of-scope.ts";
+import { banked } from "./shapes-of-tx.ts";
 import type { StepPolicy } from "./evidence.ts";
 import { type Behaviour, type Desk, openScribe, type Scribe } from "./scribe.ts";
 
@@ -76,6 +77,7 @@ function bodiesOf(child: (name: string) => Workflow<ShapeInput, unknown>): Reado
     deadly,
     guarded,
     approvals,
+    banked: (ctx, input, s) => banked(ctx, input, s, child),
   };
 }
 
@@ -104,8 +106,11 @@ export const SHAPE_NAMES = [
   "limited",
 ] as const;
 
-/** One of {@link SHAPE_NAMES}, or one that needs company of its own: it kills its workers, asks people, or shares a breaker. */
-export type ShapeName = (typeof SHAPE_NAMES)[number] | "deadly" | "approvals" | "guarded";
+/**
+ * One of {@link SHAPE_NAMES}, or one of those that are drawn beside them: that which kills its workers is no ordinary
+ * company, some ask people or share a breaker, and that of transactions holds up everybody.
+ */
+export type ShapeName = (typeof SHAPE_NAMES)[number] | "deadly" | "approvals" | "guarded" | "banked";
 
 /** One after another, each named by what the one before returned. */
 async function sequence(ctx: Ctx, input: ShapeInput, s: Scribe): Promise<string> {

@@ -11,12 +11,13 @@ import { openSqliteStore } from "../../store/sqlite/sqlite.ts";
 import { check, type Violation } from "./checker.ts";
 import { openClient, type Client } from "./client.ts";
 import { type Evidence, runText, type Snapshot, type Stamp, type Story, type StoreRecord } from "./evidence.ts";
-import { type Disk, FAIR_WEATHER } from "./faulty-store.ts";
+import { type Disk, FAIR_WEATHER } from "./faulty-line.ts";
 import { openMachine, openMonotoneClock } from "./host.ts";
 import { type Kernel, openKernel, type Process, type Stop } from "./kernel.ts";
 import { replayStories } from "./replay.ts";
 import { drawScenario, type Scenario } from "./scenario.ts";
 import { POLICIES, SHAPE_MS_MAX, type ShapeName } from "./shapes.ts";
+import { openBank, readBank } from "./shapes-of-tx.ts";
 import { addStray, befall, openSlots, renewSlot, startSlot, type World } from "./world.ts";
 
 /** How to simulate. */
@@ -92,7 +93,8 @@ export async function gather(
     tasksMax: TASKS_MAX,
   });
   const store = await openSqliteStore(":memory:", {});
-  const registrar = openRegistrar(kernel, store);
+  await openBank(store);
+  const registrar = openRegistrar(kernel, store, () => disk.openTxs.size > 0);
   const machine = openMachine(kernel, scenario.sameMachine);
   const diskProcess = kernel.openProcess("disk");
   const disk: Disk = {
@@ -105,6 +107,7 @@ export async function gather(
     trueMs: kernel.nowMs,
     keep: registrar.keep,
     watching: new Set(),
+    openTxs: new Set(),
   };
   let executions = 0;
   const world: World = {
@@ -124,6 +127,8 @@ export async function gather(
   };
   kernel.note(JSON.stringify(scenario));
   const stop = await runWorld(world, registrar, diskProcess);
+  // Time stands still now: what was not committed never will be.
+  for (const { takeBack } of disk.openTxs) takeBack();
   const evidence = await readEvidence(world, registrar, stop.client);
   await store.close();
   return { evidence, stop: stop.stop, kernel };
@@ -186,7 +191,8 @@ const SNAPSHOT_EVERY = 40;
 
 const END_KINDS: readonly string[] = ["complete", "fail", "cancel"];
 
-function openRegistrar(kernel: Kernel, store: Store): Registrar {
+/** @param isHeld whether a transaction is open, which nobody can look into */
+function openRegistrar(kernel: Kernel, store: Store, isHeld: () => boolean): Registrar {
   const records: StoreRecord[] = [];
   const snapshots: Snapshot[] = [];
   const open = new Set<number>();
@@ -206,7 +212,7 @@ function openRegistrar(kernel: Kernel, store: Store): Registrar {
       records.push(record);
       kernel.note(recordText(record));
       if (record.kind === "flush") noteEnds(open, record);
-      if (records.length % SNAPSHOT_EVERY === 0) void look();
+      if (records.length % SNAPSHOT_EVERY === 0 && !isHeld()) void look();
     },
   };
 }
@@ -248,6 +254,7 @@ async function readEvidence(world: World, registrar: Registrar, client: Client):
     strays: world.strays,
     replays: [],
     openApprovals: approvals.map((one) => ({ run: runText({ ...one, id: one.runId }), key: one.key })),
+    rows: await readBank(disk.store),
     policies: POLICIES,
     leaseMs: scenario.leaseMs,
     healedMs: healedMs(scenario),

@@ -5,7 +5,8 @@
 import { type Engine, openEngineOn } from "../../engine/engine.ts";
 import type { Dice } from "../../model/dice.ts";
 import type { Crash, Stamp, WitnessEvent } from "./evidence.ts";
-import { type Disk, openFaultyStore } from "./faulty-store.ts";
+import type { Disk } from "./faulty-line.ts";
+import { openFaultyStore } from "./faulty-store.ts";
 import { type Machine, openSimulatedHost } from "./host.ts";
 import type { Process } from "./kernel.ts";
 import type { Accident, Scenario } from "./scenario.ts";

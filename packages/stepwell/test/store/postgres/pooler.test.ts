@@ -10,7 +10,10 @@ import { openProxy, refusalOf } from "./proxy.ts";
 import { sql } from "./server.ts";
 
 const work = workflow("t/work", { version: "1.0.0" }, async (ctx, n: number) => {
-  const one = await ctx.step("one", () => n + 1);
+  const one = await ctx.tx("one", async (tx) => {
+    await tx.execute("INSERT INTO pooled (n) VALUES ($1)", [n]);
+    return n + 1;
+  });
   await ctx.sleep("nap", 20);
   return ctx.step("two", () => one * 2);
 });
@@ -33,10 +36,13 @@ describe("through a transaction pooler", () => {
       [1, 2].map(() => openEngine({ store: pooled, workflows: [work], log: () => {} })),
     );
     for (const engine of engines) onTestFinished(() => engine.close());
+    await sql(url(), "CREATE TABLE pooled (n INTEGER NOT NULL)");
     const runs = await Promise.all(
       Array.from({ length: 40 }, (_, n) => engines[n % 2]!.start(work, n, { id: `run ${n}` })),
     );
     expect(await Promise.all(runs.map((run) => run.result()))).toEqual(runs.map((_, n) => (n + 1) * 2));
+    const [[count]] = (await sql(url(), "SELECT count(*)::int FROM pooled")) as [[number]];
+    expect(count).toBe(40);
     const [[connections]] = (await sql(
       url(),
       "SELECT count(*)::int FROM pg_stat_activity WHERE application_name LIKE 'stepwell %'",
