@@ -50,7 +50,7 @@ describe("the plan", () => {
       const names = planJobs(quick).map((job) => `${job.workload}@${job.concurrency}`);
       expect(names).toEqual([
         ...["bare@1", "checkout@1", "bare@64", "checkout@64", "bare@512", "checkout@512"],
-        ...["latency@1", "fanout@1", "sequential@1", "recovery@1000"],
+        ...["latency@1", "tx@1", "tx@64", "fanout@1", "sequential@1", "recovery@1000"],
         ...[quick ? "sleepers@10000" : "sleepers@100000", "growth@64"],
       ]);
     },
