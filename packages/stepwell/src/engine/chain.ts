@@ -11,6 +11,7 @@ import { parseDuration, type Duration } from "../model/duration.ts";
 import { StepwellError } from "../model/errors.ts";
 import { stepKey, type StepName } from "../model/key.ts";
 import { parseRetry, type RetryOptions, type RetryPolicy } from "../model/retry.ts";
+import { parseUncertain, type UncertainPolicy } from "../model/uncertain.ts";
 import type { StepContext } from "./handler.ts";
 
 /** The final error of a step as handlers see it: `code` is that of the thrown error, if it had one. */
@@ -66,6 +67,13 @@ export type StepChain<O, Undone extends unknown[] = [value: O]> = ShapedChain<O>
    * `failures` or `reset`, the numbers of the step whose attempt fails are those that count.
    */
   readonly circuitBreaker: (options: BreakerOptions) => StepChain<O, Undone>;
+  /**
+   * What becomes of an attempt that began and has no outcome, because its process died or it ran out of time: nobody knows
+   * whether it took effect. `retry`, as by default: it is made again. `fail`: the step fails with STEP_UNCERTAIN. `ask`: the
+   * run is paused until an operator retries it, resolves the step, or cancels the run. Both make it run at most once, at
+   * the price of a commit before each attempt.
+   */
+  readonly onUncertain: (policy: UncertainPolicy) => StepChain<O, Undone>;
   /** Undo, in reverse order of completion, if the run fails or is cancelled later. Gets the decoded checkpoint. */
   readonly compensate: (
     undo: (...args: [...Undone, step: StepContext]) => unknown,
@@ -96,6 +104,8 @@ export type CallConfig = {
   timeoutCode?: "TX_TIMEOUT";
   heartbeatMs: number | null;
   breaker: BreakerPolicy | null;
+  /** Null: it is made again. */
+  onUncertain: Exclude<UncertainPolicy, "retry"> | null;
   compensate: { readonly undo: (...args: never[]) => unknown; readonly retry: RetryPolicy } | null;
   onError: readonly ErrorHandlers[];
   fallback: ((error: StepError) => unknown) | null;
@@ -128,6 +138,7 @@ export function newCallConfig(where: string, retry: RetryPolicy, timeoutMs: numb
     timeoutMs,
     heartbeatMs: null,
     breaker: null,
+    onUncertain: null,
     compensate: null,
     onError: NO_HANDLERS,
     fallback: null,
@@ -225,6 +236,9 @@ const CHAIN = Object.create(Promise.prototype, {
   }),
   compensate: method((config, undo: (...args: never[]) => unknown, retry?: RetryOptions) => {
     config.compensate = { undo, retry: parseRetry(retry ?? {}, COMPENSATION_RETRY, config.where) };
+  }),
+  onUncertain: method((config, policy: UncertainPolicy) => {
+    config.onUncertain = parseUncertain(policy, config.where);
   }),
   was: method((config, name: StepName) => {
     stepKey(name, `was of ${config.where}`);

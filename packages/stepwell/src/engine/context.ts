@@ -126,6 +126,7 @@ function stepOf(door: Door, name: StepName, work: StepWork, handler: Handler | n
   const key = askFor(deps, exec, scopedKey(scope.prefix, name));
   const config = newCallConfig(`step "${key}"`, retryOf(scope, handler), timeoutOf(scope, handler));
   config.breaker = breakerOf(scope, handler);
+  if (handler !== null) config.onUncertain = handler.onUncertain;
   if (handler !== null) config.heartbeatMs = handler.heartbeatMs;
   return openCall(deps, exec, { key, base: scope.prefix, kind: "step", config, perform: performStep(work) });
 }

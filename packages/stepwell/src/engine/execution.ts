@@ -114,6 +114,8 @@ export type Execution = {
   readonly recorded: Map<string, Checkpoint>;
   /** Newest failed attempt, or beginning of a wait, of each call that has one. */
   readonly attempts: Map<string, Attempt>;
+  /** Attempts without an outcome, see uncertain.ts; null: none. */
+  readonly interrupted: ReadonlyMap<string, number> | null;
   /** Last heartbeat of earlier attempts by key, encoded; null: none told of itself. */
   beats: Map<string, string> | null;
   /** Steps that an earlier generation undid, see model/reopening.ts; null: none. */
@@ -218,6 +220,7 @@ export function newExecution(
     recorded: memory === null ? NOTHING : new Map(memory.checkpoints.map((checkpoint) => [checkpoint.key, checkpoint])),
     origin: memory === null ? null : (ancestryOf(memory.checkpoints)?.origin ?? null),
     attempts: memory === null ? NOTHING : newestAttempts(memory),
+    interrupted: memory === null ? null : interruptedIn(memory.attempts),
     beats: memory === null ? null : lastBeats(memory),
     undone: memory === null ? null : toUndone(memory.undone),
     attributes: null,
@@ -283,6 +286,12 @@ function openApprovals({ attempts, checkpoints }: Memory): Set<string> {
   const begun = attempts.filter(({ kind }) => kind === "approval");
   const ended = new Set(checkpoints.map(({ key }) => key));
   return new Set(begun.map(({ key }) => key).filter((key) => !ended.has(key)));
+}
+
+/** Attempts that an earlier execution began and that have no outcome, by the key of their step. */
+function interruptedIn(attempts: readonly Attempt[]): Execution["interrupted"] {
+  const running = attempts.filter(({ state }) => state === "running");
+  return running.length === 0 ? null : new Map(running.map(({ key, attempt }) => [key, attempt]));
 }
 
 function lastBeats({ attempts }: Memory): Map<string, string> | null {

@@ -10,6 +10,7 @@ import { StepwellError } from "../model/errors.ts";
 import { checkKeys } from "../model/options.ts";
 import { parseRetry, RETRY_DEFAULT, type RetryOptions, type RetryPolicy, toRetry } from "../model/retry.ts";
 import { issuesText, validate } from "../model/schema.ts";
+import { parseUncertain, type UncertainPolicy } from "../model/uncertain.ts";
 
 /** What step code is given. */
 export type StepContext = {
@@ -48,6 +49,7 @@ export type Handler<Raw = unknown, Output = unknown> = {
   readonly timeoutMs: number | null;
   readonly heartbeatMs: number | null;
   readonly breaker: BreakerPolicy | null;
+  readonly onUncertain: "fail" | "ask" | null;
   readonly work: (input: never, step: StepContext) => Output | Promise<Output>;
   /** Carries `Raw` for inference; never called. */
   readonly accepts?: (raw: Raw) => void;
@@ -69,7 +71,11 @@ export type HandlerOptions<S extends StandardSchemaV1> = {
   readonly heartbeat?: Duration;
   /** Calls nobody while a service keeps failing; see `.circuitBreaker` of a step. */
   readonly circuitBreaker?: BreakerOptions;
+  /** Whether an attempt of which nobody knows how it ended is made again; see `.onUncertain` of a step. */
+  readonly onUncertain?: UncertainPolicy;
 };
+
+const OPTIONS = ["input", "output", "attempts", "retry", "timeout", "heartbeat", "circuitBreaker", "onUncertain"];
 
 /**
  * Define a handler: a plain value for `ctx.step(handler, input)` and `ctx.map`.
@@ -81,7 +87,7 @@ export function handler<S extends StandardSchemaV1, Output>(
   work: (input: StandardSchemaV1.InferOutput<S>, step: StepContext) => Output | Promise<Output>,
 ): Handler<StandardSchemaV1.InferInput<S>, Output> {
   const where = `handler "${name}"`;
-  checkKeys(where, options, ["input", "output", "attempts", "retry", "timeout", "heartbeat", "circuitBreaker"]);
+  checkKeys(where, options, OPTIONS);
   const explicitRetry = toRetry(options);
   return Object.freeze({
     kind: "handler",
@@ -93,6 +99,7 @@ export function handler<S extends StandardSchemaV1, Output>(
     timeoutMs: options.timeout === undefined ? null : parseDuration(options.timeout, `timeout of ${where}`),
     heartbeatMs: options.heartbeat === undefined ? null : parseDuration(options.heartbeat, `heartbeat of ${where}`),
     breaker: options.circuitBreaker === undefined ? null : parseBreaker(options.circuitBreaker, where),
+    onUncertain: options.onUncertain === undefined ? null : parseUncertain(options.onUncertain, where),
     work,
   } as const);
 }

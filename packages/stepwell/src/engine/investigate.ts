@@ -135,6 +135,7 @@ function earlierCases(events: readonly HistoryEvent[], remarks: readonly Remark[
   const cases: Omit<Investigation, "run">[] = [];
   let error: string | null = null;
   for (const event of events) {
+    if (event.kind === "note" && event.note === "paused") error = pauseOf(event.value);
     if (event.kind === "ended") error = event.state === "completed" ? null : event.value;
     if (event.kind !== "note" || (event.note !== "retried" && event.note !== "resolved")) continue;
     const { actor, reason, generation } = decode(event.value) as Reopened;
@@ -142,6 +143,11 @@ function earlierCases(events: readonly HistoryEvent[], remarks: readonly Remark[
     cases.push(caseOf({ generation: generation - 1, error, remarks, reopened }));
   }
   return cases;
+}
+
+/** What a run was paused for, as a stored Failure. */
+function pauseOf(note: string): string {
+  return JSON.stringify((JSON.parse(note) as { readonly error: unknown }).error);
 }
 
 type Reopened = { readonly actor: string; readonly reason: string; readonly generation: number };

@@ -92,6 +92,7 @@ function toConfig(where: string, scope: Scope, options: MapOptions<unknown>, han
   const config = newCallConfig(where, retry, timeoutMs);
   config.heartbeatMs = handler?.heartbeatMs ?? null;
   config.breaker = breakerOf(scope, handler);
+  config.onUncertain = handler?.onUncertain ?? null;
   return config;
 }
 

@@ -6,8 +6,17 @@
  */
 import { encode } from "../model/json.ts";
 import { StepwellError } from "../model/errors.ts";
+import { parseFailure } from "../model/failure.ts";
 import type { InboxItem } from "../model/inbox.ts";
-import { type Reopening, planReopening, undoneKey, type Wish } from "../model/reopening.ts";
+import {
+  isUncertain,
+  planReopening,
+  planUncertain,
+  type Reopening,
+  type UncertainDetails,
+  undoneKey,
+  type Wish,
+} from "../model/reopening.ts";
 import type { Run } from "../model/run.ts";
 import type { Checkpoint } from "../model/step.ts";
 import type { Memory, ReopenedRun } from "../store/store.ts";
@@ -70,6 +79,7 @@ type Plan = { readonly request: Request; readonly wish: Wish; readonly value: st
 
 /** The run, and what must go on with it. */
 async function planFamily(deps: Deps, run: Run, plan: Plan): Promise<readonly ReopenedRun[]> {
+  if (isUncertain(run)) return [goOn(run, plan)];
   checkFailed(run);
   const memory = await deps.store.loadMemory(run.rowId);
   const reopening = planReopening(run, memory.checkpoints, plan.wish);
@@ -88,6 +98,17 @@ async function planFamily(deps: Deps, run: Run, plan: Plan): Promise<readonly Re
   const usedUp = memory.inbox.filter((item) => !isKept(item)).map(({ seq }) => seq);
   const note = toNote(run, reopening, plan);
   return [{ rowId, generation, reopening, usedUp, deliveries, note, resolved }, ...families.flat()];
+}
+
+/** A run that asks about a step has not ended: all else of it goes on as it was. */
+function goOn(run: Run, plan: Plan): ReopenedRun {
+  const { rowId, generation } = run;
+  const reopening = planUncertain(run, plan.wish);
+  const { step, attempt } = parseFailure(run.error!).details as UncertainDetails;
+  const { value } = plan;
+  const resolved = value === null ? null : ({ key: step, kind: "step", attempt, value } as const);
+  const note = toNote(run, { ...reopening, forgotten: [step] }, plan);
+  return { rowId, generation, reopening, usedUp: [], deliveries: [], note, resolved };
 }
 
 /** Children of calls that will be made again. While a run goes on undoing, nobody is awaited. */

@@ -13,7 +13,7 @@ import type { InboxItem } from "../model/inbox.ts";
 import type { Checkpoint, StepOutcome } from "../model/step.ts";
 import { type AttemptEnd, runAttempt, shapeFailure, type StepWork } from "./attempt.ts";
 import { throughBreaker } from "./breaker.ts";
-import { rejectCall } from "./chain.ts";
+import { type CallConfig, rejectCall } from "./chain.ts";
 import { deliverFresh, queueDelivery, quieten } from "./delivery.ts";
 import { syncAttributes } from "./attributes.ts";
 import type { Deps } from "./deps.ts";
@@ -28,6 +28,7 @@ import {
   scheduleIdleCheck,
 } from "./execution.ts";
 import { holdCall } from "./idle.ts";
+import { asks, endInTime, endOfInterrupted, noteBegun, saveBegun } from "./uncertain.ts";
 import { leaseLost, nextSeq, saveAttempt, saveCheckpoint } from "./record.ts";
 
 /** A durable call of a body (or a compensation), under way. */
@@ -104,11 +105,16 @@ export function endCall(deps: Deps, call: OpenCall, end: CallEnd, consumes: Inbo
 /** Carry out a step: attempts until a value, a handled failure or the final one. Most end with the first. */
 export function performStep(work: StepWork): Call["perform"] {
   return (deps, call) => {
-    const atOnce = call.config.breaker === null && !call.exec.attempts.has(call.key) && holdsLease(deps, call.exec);
+    const atOnce = isPlain(call.config) && !call.exec.attempts.has(call.key) && holdsLease(deps, call.exec);
     const first = atOnce ? runAttempt(deps, call, work, 1) : null;
     if (first !== null && "kind" in first && first.kind === "value") return endCall(deps, call, first);
     void tryUntilEnded(deps, call, work, first);
   };
+}
+
+/** Nobody has to be asked or told before an attempt. */
+function isPlain({ breaker, onUncertain }: CallConfig): boolean {
+  return breaker === null && onUncertain === null;
 }
 
 /** `first`: the first attempt, where it has begun. */
@@ -125,9 +131,11 @@ export async function tryUntilEnded(
   call.config.attempt = attempt;
   if (earlier !== undefined) await retryIsDue(deps, exec, call.key, earlier.dueAtMs);
   for (;;) {
-    begun ??= nextAttempt(deps, call, work, attempt);
-    const end: AttemptEnd | null = await begun;
-    if (end === null || isGivenUp(call)) return quieten(deps, exec);
+    begun ??= endOfInterrupted(call, attempt) ?? nextAttempt(deps, call, work, attempt);
+    const made: AttemptEnd | null = await begun;
+    if (made === null || isGivenUp(call)) return quieten(deps, exec);
+    const end = endInTime(call, made, attempt);
+    if (asks(exec, call.config, end)) return quieten(deps, exec);
     if (end.kind === "value") return endCall(deps, call, end);
     if (end.abortedFor === "lost") return quieten(deps, exec);
     const ended = await judge(deps, call, end, attempt);
@@ -158,7 +166,13 @@ async function attemptWhenHeld(
     return null;
   }
   if (exec.phase !== "running" || isUnheard(call) || isGivenUp(call)) return null;
-  return typeof work === "function" ? runAttempt(deps, call, work, attempt) : work.attempt(deps, call, attempt);
+  if (typeof work !== "function") return work.attempt(deps, call, attempt);
+  if (call.config.onUncertain === null) return runAttempt(deps, call, work, attempt);
+  await saveBegun(deps, call, attempt);
+  if (exec.phase !== "running" || isUnheard(call) || isGivenUp(call)) return null;
+  const begun = runAttempt(deps, call, work, attempt);
+  noteBegun(call);
+  return begun;
 }
 
 /** L1: no step starts while the lease is in doubt, and none under the id of a worker that was declared dead. */

@@ -176,6 +176,11 @@ export const ERROR_CODES = {
     cause: "More runs match the filter than `max` allows. Nothing was changed.",
     cure: "Narrow the filter, look at it with { dryRun: true }, or raise `max`.",
   },
+  STEP_UNCERTAIN: {
+    cause:
+      "An attempt of the step began, and its process died or it ran out of time: it may have taken effect, or not.",
+    cure: "Find out whether it did; then run.retry() to make it again, or run.resolve() to give the step its value.",
+  },
   STEP_NOT_FOUND: {
     cause: "The run has no recorded step of that key.",
     cure: "Take a key from the run's history; `details.steps` lists them. The key of an item is `name/item`.",

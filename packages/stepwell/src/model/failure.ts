@@ -40,6 +40,7 @@ export const FINAL_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   "PAYLOAD_TOO_DEEP",
   "PAYLOAD_TOO_MANY_KEYS",
   "PAYLOAD_CORRUPT",
+  "STEP_UNCERTAIN",
   "STEP_NAME_REUSED",
   "STEP_NAME_INVALID",
   "CTX_IN_STEP",

@@ -76,6 +76,32 @@ export function planFork(
     .forgotten;
 }
 
+/**
+ * Of a run that is paused, because nobody knows whether an attempt of a step took effect: it forgets nothing, and the step is
+ * performed again unless it is resolved.
+ *
+ * @throws StepwellError OPTION_INVALID with `from`, STEP_NOT_FAILED when `resolve` is another step
+ */
+export function planUncertain(run: Pick<Run, "error" | "id">, wish: Wish): Reopening {
+  const { details } = parseFailure(run.error!);
+  const { step } = details as UncertainDetails;
+  if (wish.from !== undefined) {
+    const what = `run "${run.id}" is paused: retry it without \`from\`.`;
+    throw new StepwellError("OPTION_INVALID", what);
+  }
+  if (wish.resolve === undefined || wish.resolve === step) return { forgotten: [], undoing: null };
+  const what = `"${wish.resolve}" is not the step that run "${run.id}" asks about, which is "${step}".`;
+  throw new StepwellError("STEP_NOT_FAILED", what, { details: { step: wish.resolve, failed: [step] } });
+}
+
+/** Whether a run is paused because of such a step. */
+export function isUncertain({ state, onHold, error }: Pick<Run, "state" | "onHold" | "error">): boolean {
+  return state === "paused" && !onHold && error !== null && parseFailure(error).code === "STEP_UNCERTAIN";
+}
+
+/** The attempt that nobody knows about. */
+export type UncertainDetails = { readonly step: string; readonly attempt: number };
+
 /** The key of the step that an undoing undoes; of any other step its own. */
 export function undoneKey(key: string): string {
   return key.startsWith(UNDOING) ? key.slice(UNDOING.length) : key;

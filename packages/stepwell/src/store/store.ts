@@ -14,8 +14,8 @@
  *       `resume` makes one that is paused or in quarantine due, its crashes forgotten, and a `cancel` makes it due, too.
  *   S8. Those who watch are told, soon, what others have committed. They may be told late or for nothing, and poll
  *       all the same, less often.
- *   S9. Runs that have ended are reopened all at once or not at all, and only in the generation that was asked for: the
- *       next one has their checkpoints and waits, except those that it is to forget.
+ *   S9. Runs that have ended, or are paused and not on hold, are reopened all at once or not at all, and only in the
+ *       generation that was asked for: the next one has their checkpoints and waits, except those that it is to forget.
  *   S10. A circuit breaker's row is replaced by its next revision alone, whoever saves; on behalf of a run only by its owner.
  *   S11. A transaction of the user's commits with its checkpoint or not at all (P4): not under a stale owner, and not when
  *       there is a checkpoint of that key already.
@@ -184,7 +184,7 @@ export type OldestDue = { readonly version: Version; readonly overdueMs: number 
 /** What a dead worker's runs became: how many are due again, and which are set aside. */
 export type Released = { readonly freed: number; readonly quarantined: readonly Run[] };
 
-/** A run that has ended, and what becomes of it. */
+/** A run that has ended or is paused, and what becomes of it. */
 export type ReopenedRun = {
   readonly rowId: number;
   /** The one that has ended; another means that somebody has reopened it before. */

@@ -997,7 +997,8 @@ ORDER BY id`,
   SELECT runs.id, runs.generation, runs.history_seq, runs.inbox_seq, runs.state, runs.ended_at_ms,
          coalesce(runs.output, runs.error, 'null') AS value
   FROM asked JOIN runs ON runs.id = asked.run_id
-  WHERE runs.generation = asked.generation AND runs.ended_at_ms IS NOT NULL
+  WHERE runs.generation = asked.generation
+    AND (runs.ended_at_ms IS NOT NULL OR (runs.state = 'paused' AND NOT runs.on_hold))
   ORDER BY runs.id
   FOR UPDATE OF runs
 ), going AS MATERIALIZED (
@@ -1007,6 +1008,7 @@ ORDER BY id`,
 ), kept_ends AS (
   INSERT INTO notes (run_id, seq, kind, at_ms, value)
   SELECT id, history_seq, 'ended', ended_at_ms, json_build_object('state', state, 'value', value)::text FROM going
+  WHERE ended_at_ms IS NOT NULL
 ), told AS (
   INSERT INTO notes (run_id, seq, kind, at_ms, value)
   SELECT id, history_seq + used_up + 1, note_kind, (SELECT now_ms FROM moment), note FROM going
@@ -1023,7 +1025,8 @@ ORDER BY id`,
 ), waits_over AS (
   UPDATE attempts SET generation = attempts.generation + 1
   FROM going
-  WHERE attempts.run_id = going.id AND attempts.generation = going.generation AND attempts.state = 'waiting'
+  WHERE attempts.run_id = going.id AND attempts.generation = going.generation
+    AND (attempts.state = 'waiting' OR (attempts.state = 'failed' AND going.ended_at_ms IS NULL))
     AND (attempts.run_id, attempts.key) NOT IN (SELECT * FROM unnest(:forgottenRunIds::bigint[], :forgottenKeys::text[]))
 ), resolved_steps AS (
   INSERT INTO steps (run_id, key, generation, seq, kind, outcome, attempt, compensable, at_ms, duration_ms, value)
@@ -1047,10 +1050,10 @@ ORDER BY id`,
       state = CASE WHEN going.new_ending IS NULL THEN 'pending' ELSE 'compensating' END, ending = going.new_ending,
       error = going.new_error, output = NULL, waiting_for = NULL, crashes = 0, due_at_ms = (SELECT now_ms FROM moment),
       ended_at_ms = NULL, inbox_seq = runs.inbox_seq + going.delivered,
-      deadline_at_ms = (SELECT now_ms FROM moment) + runs.deadline_at_ms - coalesce(
+      deadline_at_ms = CASE WHEN going.ended_at_ms IS NULL THEN runs.deadline_at_ms ELSE (SELECT now_ms FROM moment) + runs.deadline_at_ms - coalesce(
         (SELECT at_ms FROM notes WHERE notes.run_id = runs.id AND kind IN ('retried', 'resolved') ORDER BY seq DESC LIMIT 1),
         runs.created_at_ms
-      ),
+      ) END,
       history_seq = runs.history_seq + going.used_up + 1 + going.resolved
   FROM going
   WHERE runs.id = going.id

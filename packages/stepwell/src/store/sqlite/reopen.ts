@@ -33,7 +33,7 @@ function reopen(
   const forgotten = JSON.stringify(reopening.forgotten);
   sql.keepEnd.run(rowId);
   sql.takeStepsOver.run(rowId, generation, forgotten);
-  sql.takeWaitsOver.run(rowId, generation, forgotten);
+  sql.takeWaitsOver.run(rowId, generation, rowId, forgotten);
   for (const [index, item] of usedUp.entries()) sql.consumeItem.run(endSeq + index + 1, rowId, item);
   let seq = endSeq + usedUp.length + 1;
   const noteSeq = seq;

@@ -500,17 +500,19 @@ WHERE run_id = ? AND generation < ? AND kind = 'compensation'
   AND (outcome = 'completed' OR outcome = 'resolved')
 GROUP BY key`,
   /** (rowId, generation) */
-  findEndedRun: `SELECT history_seq FROM runs WHERE id = ? AND generation = ? AND ended_at_ms IS NOT NULL`,
+  findEndedRun: `SELECT history_seq FROM runs
+WHERE id = ? AND generation = ? AND (ended_at_ms IS NOT NULL OR (state = 'paused' AND on_hold = 0))`,
   /** (rowId) */
   keepEnd: `INSERT INTO notes (run_id, seq, kind, at_ms, value)
 SELECT id, history_seq, 'ended', ended_at_ms, json_object('state', state, 'value', coalesce(output, error, 'null'))
-FROM runs WHERE id = ?`,
+FROM runs WHERE id = ? AND ended_at_ms IS NOT NULL`,
   /** (rowId, generation, forgotten) */
   takeStepsOver: `UPDATE steps SET generation = generation + 1
 WHERE run_id = ? AND generation = ? AND key NOT IN (SELECT value FROM json_each(?))`,
-  /** (rowId, generation, forgotten) */
+  /** (rowId, generation, ofRowId, forgotten) */
   takeWaitsOver: `UPDATE attempts SET generation = generation + 1
-WHERE run_id = ? AND generation = ? AND state = 'waiting'
+WHERE run_id = ? AND generation = ?
+  AND (state = 'waiting' OR (state = 'failed' AND (SELECT ended_at_ms FROM runs WHERE id = ?) IS NULL))
   AND key NOT IN (SELECT value FROM json_each(?))`,
   /** (rowId, key, generation, seq, kind, attempt, nowMs, value) */
   resolveStep: `INSERT INTO steps (run_id, key, generation, seq, kind, outcome, attempt, compensable, at_ms, duration_ms, value)
@@ -519,10 +521,10 @@ VALUES (?, ?, ?, ?, ?, 'resolved', ?, 0, ?, 0, ?)`,
   reopenRun: `UPDATE runs
 SET generation = generation + 1, state = iif(? IS NULL, 'pending', 'compensating'), ending = ?,
     error = ?, output = NULL, waiting_for = NULL, crashes = 0, due_at_ms = ?, ended_at_ms = NULL,
-    deadline_at_ms = ? + deadline_at_ms - coalesce(
+    deadline_at_ms = iif(ended_at_ms IS NULL, deadline_at_ms, ? + deadline_at_ms - coalesce(
       (SELECT at_ms FROM notes WHERE run_id = ? AND (kind = 'retried' OR kind = 'resolved') ORDER BY seq DESC LIMIT 1),
       created_at_ms
-    ),
+    )),
     history_seq = ?
 WHERE id = ?`,
   /** (rowId, key, seq, kind, outcome, attempt, compensable, nowMs, durationMs, value) */

@@ -124,6 +124,26 @@ export const reopening: Chapter = ({ expect }, play) => {
     ]);
   });
 
+  play(
+    "a run that is paused goes on with its failed attempts and what is left of its time; one on hold does not",
+    async (scene) => {
+      const owner = await insertHeld(scene, { timeoutMs: 1_000 });
+      await flushOne(scene, attemptOf(owner, { key: "bad" }));
+      await flushOne(scene, attemptOf(owner, { key: "call", state: "running", seq: 3, error: null }));
+      await flushOne(scene, transitionOf(owner, { kind: "pause", error: '"e"' }, { seq: 4 }));
+      expect(await scene.store.reopenRuns([aReopening(owner)], LATER)).toBe(true);
+      expect(await readRun(scene)).toMatchObject({ ...REOPENED, historySeq: 5, deadlineAtMs: NOW + 1_000 });
+      const { attempts } = await scene.store.loadMemory(owner.rowId);
+      expect(attempts.map(({ key, state }) => `${key} ${state}`)).toEqual(["bad failed"]);
+      expect(await told(scene, owner)).toEqual([
+        ...["1 started", "2 attempt_failed", "3 attempt_began", "4 note paused", "5 note retried"],
+      ]);
+      await flushOne(scene, postOf("r", { kind: "pause", name: "" }), LATER);
+      expect(await readRun(scene)).toMatchObject({ state: "paused", onHold: true });
+      expect(await scene.store.reopenRuns([aReopening(owner, { generation: 2 })], LATER)).toBe(false);
+    },
+  );
+
   play("items are used up and delivered, a step is resolved; all is numbered after the end", async (scene) => {
     const owner = await insertHeld(scene);
     await flushOne(scene, postOf("r", { kind: "pause", name: "", operationId: "a" }));

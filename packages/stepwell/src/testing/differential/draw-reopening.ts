@@ -13,7 +13,7 @@ import { choose, seeSome, type Sight, type View } from "./view.ts";
 /** One run or two, which may be the same. */
 export async function drawReopening(view: View): Promise<readonly Operation[]> {
   const { dice, nowMs } = view;
-  const ended = view.runs.filter(({ state }) => isTerminal(state));
+  const ended = view.runs.filter(({ state }) => isTerminal(state) || state === "paused");
   const runs: Named<ReopenedRun>[] = [];
   const count = dice.chance(0.2) ? 2 : 1;
   while (runs.length < count) {

@@ -12,7 +12,7 @@ import { allRuns, type Book, putBook, type World } from "./world.ts";
 export function reopenRuns(world: World, runs: readonly ReopenedRun[], nowMs: number): boolean {
   const ended = runs.every(({ rowId, generation }) => {
     const run = world.books.get(rowId)?.run;
-    return run?.generation === generation && isTerminal(run.state);
+    return run?.generation === generation && (isTerminal(run.state) || isPaused(run));
   });
   if (!ended) return false;
   for (const reopened of runs) {
@@ -22,6 +22,11 @@ export function reopenRuns(world: World, runs: readonly ReopenedRun[], nowMs: nu
     }
   }
   return true;
+}
+
+/** Not by an operator. */
+function isPaused({ state, onHold }: Run): boolean {
+  return state === "paused" && !onHold;
 }
 
 function reopen(book: Book, { reopening, usedUp, note, resolved }: ReopenedRun, nowMs: number): Book {
@@ -38,15 +43,22 @@ function reopen(book: Book, { reopening, usedUp, note, resolved }: ReopenedRun, 
       (inbox, item, index) => consumeItem({ ...book, inbox }, item, run.historySeq + index + 1),
       book.inbox,
     ),
-    notes: [...book.notes, endOf(run), { kind: "note", seq: noteSeq, atMs: nowMs, note: note.kind, value: note.value }],
+    notes: [
+      ...book.notes,
+      ...endsOf(run),
+      { kind: "note", seq: noteSeq, atMs: nowMs, note: note.kind, value: note.value },
+    ],
   };
 }
 
-/** The book with what is forgotten in its past. Failed attempts are always forgotten. */
+/** The book with what is forgotten in its past. Failed attempts are, unless the run was only paused; what ran is, always. */
 function divide(book: Book, forgotten: readonly string[]): Book {
   const { steps, attempts, past, run } = book;
   const goes = ({ key }: { readonly key: string }): boolean => forgotten.includes(key);
-  const waits = attempts.filter((attempt) => attempt.state === "waiting" && !goes(attempt));
+  const paused = isPaused(run);
+  const waits = attempts.filter(
+    (attempt) => (attempt.state === "waiting" || (paused && attempt.state === "failed")) && !goes(attempt),
+  );
   return {
     ...book,
     steps: steps.filter((step) => !goes(step)),
@@ -58,12 +70,14 @@ function divide(book: Book, forgotten: readonly string[]): Book {
   };
 }
 
-function endOf({ historySeq, endedAtMs, state, output, error, createdAtMs }: Run): Book["notes"][number] {
-  const ended = { kind: "ended", seq: historySeq, atMs: endedAtMs ?? createdAtMs } as const;
-  return { ...ended, state: state as "failed", value: output ?? error ?? "null" };
+/** A pause has a note already. */
+function endsOf({ historySeq, endedAtMs, state, output, error }: Run): Book["notes"] {
+  if (endedAtMs === null) return [];
+  const ended = { kind: "ended", seq: historySeq, atMs: endedAtMs } as const;
+  return [{ ...ended, state: state as "failed", value: output ?? error ?? "null" }];
 }
 
-/** It has as much time as it had at first. */
+/** It has as much time as it had at first; where it was paused, what is left of that. */
 function reopenedRun({ run, notes }: Book, { undoing }: ReopenedRun["reopening"], nowMs: number): Partial<Run> {
   const reopenings = notes.filter((one) => one.kind === "note" && (one.note === "retried" || one.note === "resolved"));
   const last = reopenings.toSorted((a, b) => a.seq - b.seq).at(-1);
@@ -78,7 +92,8 @@ function reopenedRun({ run, notes }: Book, { undoing }: ReopenedRun["reopening"]
     waitingFor: [],
     dueAtMs: nowMs,
     endedAtMs: null,
-    deadlineAtMs: run.deadlineAtMs === null ? null : nowMs + run.deadlineAtMs - sinceMs,
+    deadlineAtMs:
+      run.deadlineAtMs === null || run.endedAtMs === null ? run.deadlineAtMs : nowMs + run.deadlineAtMs - sinceMs,
   };
 }
 
