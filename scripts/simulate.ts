@@ -78,7 +78,7 @@ async function tellRun(seed: string, run: string): Promise<void> {
 function parseShapes(text: string | undefined): SimulateOptions {
   if (text === undefined) return {};
   const names = text.split(",");
-  const known: readonly string[] = [...SHAPE_NAMES, "deadly", "guarded", "approvals", "banked"];
+  const known: readonly string[] = [...SHAPE_NAMES, "deadly", "guarded", "approvals", "again", "banked"];
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new Error(`There is no shape "${unknown}"; there are ${known.join(", ")}.`);
   return { shapes: names as ShapeName[] };

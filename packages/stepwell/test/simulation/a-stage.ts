@@ -39,6 +39,7 @@ export type Actor = {
   readonly checkpoints: Checkpoint[];
   owner: Owner;
   seq: number;
+  generation: number;
   executions: number;
 };
 
@@ -120,6 +121,7 @@ export function enter(stage: Stage, fields: Pick<Run, "rowId" | "id" | "name"> &
     checkpoints: [],
     owner: { rowId, workerId: 1, fence: 1 },
     seq: 1,
+    generation: 1,
     executions: rowId * 100,
   };
 }
@@ -229,6 +231,27 @@ export function claim(actor: Actor, workerId: number, fence: number): void {
   keepRecord(stage, { kind: "memory", rowId: run.rowId, memory: memoryOf(actor) }, `w${workerId}`);
 }
 
+/** It has failed, and an operator lets it go on without these checkpoints. */
+export function reopen(actor: Actor, error: string, forgotten: readonly string[]): void {
+  const { stage, run, generation } = actor;
+  tell(actor, { kind: "ended", state: "failed", value: error });
+  const operation = `request:retry-${generation}`;
+  const value = JSON.stringify({ operation });
+  const reopened = { rowId: run.rowId, generation, reopening: { forgotten, undoing: null } };
+  const rest = { usedUp: [], deliveries: [], note: { kind: "retried", value }, resolved: null };
+  keepRecord(stage, { kind: "reopen", runs: [{ ...reopened, ...rest }], reopened: true }, "client");
+  ask(stage, { kind: "retry", run: actor.name, generation });
+  actor.seq += 1;
+  tell(actor, { kind: "note", note: "retried", value });
+  actor.generation += 1;
+  for (const key of forgotten) {
+    actor.checkpoints.splice(
+      actor.checkpoints.findIndex((checkpoint) => checkpoint.key === key),
+      1,
+    );
+  }
+}
+
 /** The run leaves the stage. */
 export function leave(actor: Actor, state: "completed" | "failed" | "cancelled", value: string): void {
   const { stage, history } = actor;
@@ -236,7 +259,8 @@ export function leave(actor: Actor, state: "completed" | "failed" | "cancelled",
   const error = state === "completed" ? null : value;
   const output = state === "completed" ? value : null;
   const end = { state, output, error, workerId: null, endedAtMs: stage.nowMs, historySeq: actor.seq };
-  stage.stories.push({ run: { ...actor.run, ...end }, history, memory: memoryOf(actor) });
+  const { generation } = actor;
+  stage.stories.push({ run: { ...actor.run, ...end, generation }, history, memory: memoryOf(actor) });
 }
 
 type Told = HistoryEvent extends infer E ? (E extends HistoryEvent ? Omit<E, "seq" | "atMs"> : never) : never;

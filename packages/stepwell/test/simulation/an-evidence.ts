@@ -18,6 +18,7 @@ import {
   observe,
   openStage,
   receive,
+  reopen,
   settle,
   type Stage,
   text,
@@ -39,6 +40,7 @@ export function anEvidence(): Draft {
   stopped(stage);
   guarded(stage);
   signed(stage);
+  retried(stage);
   look(stage);
   return structuredClone(toEvidence(stage)) as unknown as Draft;
 }
@@ -123,6 +125,22 @@ function guarded(stage: Stage): void {
     turn(actor, { kind: "complete", output: text("done") });
     leave(actor, "completed", text("done"));
   }
+}
+
+/** A step fails for good, an operator has it made again, and it succeeds. */
+function retried(stage: Stage): void {
+  const run = enter(stage, { rowId: 8, id: "r-1", name: "again" });
+  execute(run, "do-0", { result: "value" });
+  settle(run, { key: "do-0" });
+  execute(run, "do-1", { result: "permanent" });
+  settle(run, { key: "do-1", outcome: "failed", value: failure("down") });
+  turn(run, { kind: "fail", error: failure("down") });
+  reopen(run, failure("down"), ["do-1"]);
+  claim(run, 1, 2);
+  execute(run, "do-1", { result: "value" });
+  settle(run, { key: "do-1" });
+  turn(run, { kind: "complete", output: text("done") });
+  leave(run, "completed", text("done"));
 }
 
 /** Two people sign, after an escalation and a third who asked for it himself; then nobody hurries. */

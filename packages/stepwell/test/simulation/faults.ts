@@ -5,6 +5,7 @@
 import { failure } from "./a-stage.ts";
 import type { Draft } from "./an-evidence.ts";
 import { BREAKER_FAULTS } from "./breaker-faults.ts";
+import { GENERATION_FAULTS } from "./generation-faults.ts";
 import { again, checkpointOf, type Fault, flushOf, startAgain, startOf, story, text, transitionOf } from "./damage.ts";
 import { APPROVAL_FAULTS } from "./approval-faults.ts";
 import { TX_FAULTS } from "./tx-faults.ts";
@@ -221,7 +222,7 @@ export const FAULTS: readonly Fault[] = [
     (draft) => void story(draft, 3).memory.checkpoints.push(story(draft, 3).memory.checkpoints.splice(2, 1)[0]!),
   ],
   ["I19", "a completed run is undone", (draft) => void (story(draft, 3).run.state = "completed")],
-  ["I20", "a run vanishes", (draft) => void draft.snapshots[0]!.runs.pop()],
+  ["I20", "a run vanishes", (draft) => void draft.snapshots[0]!.runs.shift()],
   ["I21", "a run never ends", (draft) => void (story(draft, 1).run.state = "waiting")],
   ["I21", "a run ends too late", (draft) => void (draft.healingMs = 100)],
   ["I22", "a parent is told another result", (draft) => void (story(draft, 2).run.output = text("unpaid"))],
@@ -310,4 +311,5 @@ export const FAULTS: readonly Fault[] = [
   ...BREAKER_FAULTS,
   ...APPROVAL_FAULTS,
   ...TX_FAULTS,
+  ...GENERATION_FAULTS,
 ];

@@ -5,6 +5,7 @@ import { decode } from "../../model/json.ts";
 import { parseFailure } from "../../model/failure.ts";
 import type { Checkpoint } from "../../model/step.ts";
 import { type Evidence, type Request, runText, type Story, type WitnessEvent } from "./evidence.ts";
+import { setApart } from "./lives.ts";
 import { type Accepted, type Ledger, readLedger, type Taking } from "./ledger.ts";
 
 /** Something that must not happen, and did. `run` null: it concerns no single run. */
@@ -28,7 +29,12 @@ export type Execution = {
 
 /** See the header. */
 export type Case = {
+  /** About runs with one life; so is all below, but the next two. */
   readonly evidence: Evidence;
+  /** About all runs. */
+  readonly all: Evidence;
+  /** Runs with several lives, see lives.ts. */
+  readonly reopened: readonly Story[];
   readonly ledger: Ledger;
   readonly storyOf: ReadonlyMap<string, Story>;
   readonly nameOf: (rowId: number | null) => string | null;
@@ -39,7 +45,8 @@ export type Case = {
 };
 
 /** Index the evidence. */
-export function openCase(evidence: Evidence): Case {
+export function openCase(all: Evidence): Case {
+  const { others: evidence, reopened } = setApart(all);
   const ledger = readLedger(evidence.records);
   const storyOf = new Map(evidence.stories.map((story) => [runText(story.run), story]));
   const names = new Map(evidence.stories.map((story) => [story.run.rowId, runText(story.run)]));
@@ -47,6 +54,8 @@ export function openCase(evidence: Evidence): Case {
   const accepted = new Map(ledger.checkpoints.map((one) => [`${nameOf(one.rowId)} ${one.entry.checkpoint.key}`, one]));
   return {
     evidence,
+    all,
+    reopened,
     ledger,
     storyOf,
     nameOf,

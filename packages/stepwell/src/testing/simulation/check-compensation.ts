@@ -20,7 +20,8 @@ export const COMPENSATION_INVARIANTS: readonly Invariant[] = [
   },
 ];
 
-function wronglyUndone({ run, memory }: Story): Finding[] {
+/** I19, of one run. */
+export function wronglyUndone({ run, memory }: Story): Finding[] {
   const name = runText(run);
   const undone = memory.checkpoints.filter((checkpoint) => checkpoint.kind === "compensation");
   if (run.state === "completed") {

@@ -8,6 +8,7 @@ import { type Case, type Finding, type Invariant, openCase } from "./case.ts";
 import { BREAKER_INVARIANTS } from "./check-breakers.ts";
 import { APPROVAL_INVARIANTS } from "./check-approvals.ts";
 import { COMPENSATION_INVARIANTS } from "./check-compensation.ts";
+import { GENERATION_INVARIANTS } from "./check-generations.ts";
 import { OWNERSHIP_INVARIANTS } from "./check-ownership.ts";
 import { RUN_INVARIANTS } from "./check-runs.ts";
 import { STEP_INVARIANTS } from "./check-steps.ts";
@@ -33,6 +34,7 @@ export const INVARIANTS: readonly Invariant[] = [
   ...BREAKER_INVARIANTS,
   ...APPROVAL_INVARIANTS,
   ...TX_INVARIANTS,
+  ...GENERATION_INVARIANTS,
 ].sort((a, b) => Number(a.id.slice(1)) - Number(b.id.slice(1)));
 
 /** Hold all invariants, or those of the given numbers, against the evidence. */

@@ -36,6 +36,8 @@ type State = {
   readonly world: World;
   readonly process: Process;
   readonly requests: Request[];
+  /** Ends that the operator did not accept: run and generation. */
+  readonly retried: Set<string>;
   /** Runs that the operator has cancelled. */
   readonly cancelled: Set<number>;
   open: number;
@@ -44,7 +46,7 @@ type State = {
 /** Carry out the plans of the world's scenario; the client itself never crashes. */
 export function openClient(world: World): Client {
   const process = world.machine.kernel.openProcess("client");
-  const state: State = { world, process, requests: [], cancelled: new Set(), open: 0 };
+  const state: State = { world, process, requests: [], retried: new Set(), cancelled: new Set(), open: 0 };
   for (const plan of world.scenario.runs) schedule(state, plan);
   operate(state);
   return { requests: state.requests, open: () => state.open };
@@ -131,10 +133,14 @@ function schedulePause(state: State, plan: RunPlan, { atMs, forMs }: NonNullable
   state.process.timer(atMs, () => wish(state, newRequest(state, run, { kind: "pause" }), pause));
 }
 
-/** An operator cancels what is in quarantine once the storm is over; nothing else ever ends it. */
+/**
+ * An operator cancels what is in quarantine once the storm is over, since nothing else ever ends it, and retries the runs
+ * whose plans say so.
+ */
 function operate(state: State): void {
   const { world, process } = state;
   const look = async (): Promise<void> => {
+    if (world.disk.openTxs.size === 0) await retryEnded(state);
     const { runs } = world.healed
       ? await world.disk.store.listRuns({ states: ["quarantined"], limit: 1_000 })
       : { runs: [] };
@@ -150,6 +156,22 @@ function operate(state: State): void {
     process.timer(LOOK_MS, () => void look());
   };
   process.timer(LOOK_MS, () => void look());
+}
+
+/** Each end once, under an id of its own. */
+async function retryEnded(state: State): Promise<void> {
+  const { world } = state;
+  const plans = new Map(world.scenario.runs.filter(({ retries }) => retries > 0).map((plan) => [plan.id, plan]));
+  if (plans.size === 0) return;
+  const { runs } = await world.disk.store.listRuns({ name: "again", states: ["failed", "cancelled"], limit: 1_000 });
+  for (const { namespace, name, id, generation, rowId } of runs) {
+    const end = `${rowId} ${generation}`;
+    if (state.retried.has(end) || generation > (plans.get(id)?.retries ?? 0)) continue;
+    state.retried.add(end);
+    state.open += 1;
+    const request = newRequest(state, runText({ namespace, name, id }), { kind: "retry", generation });
+    wish(state, request, (engine) => engine.retry(`${namespace}/${name}`, id, { id: `retry-${generation}` }));
+  }
 }
 
 function askToStart(state: State, plan: RunPlan, run: string): void {

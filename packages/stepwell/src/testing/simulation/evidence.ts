@@ -8,7 +8,7 @@
 import type { Breaker, BreakerLook } from "../../model/breaker.ts";
 import type { HistoryEvent } from "../../model/history.ts";
 import type { Owner, Run, RunState } from "../../model/run.ts";
-import type { Claim, Memory, Released, WorkerProcess } from "../../store/store.ts";
+import type { Claim, Memory, Released, ReopenedRun, WorkerProcess } from "../../store/store.ts";
 import type { Write, WriteResult } from "../../store/write.ts";
 
 /** Where and when: `at` is one global order over all witnesses, `trueMs` the kernel's time, which never jumps. */
@@ -35,6 +35,7 @@ export type StoreRecord = Stamp & { knownAt: number | null } & (
       }
     | ({ readonly kind: "free"; readonly workerId: number; readonly how: "died" | "left" } & Released)
     | { readonly kind: "retire"; readonly workerId: number }
+    | { readonly kind: "reopen"; readonly runs: readonly ReopenedRun[]; readonly reopened: boolean }
     | { readonly kind: "look"; readonly name: string; readonly owner: Owner | null; readonly look: BreakerLook }
     | { readonly kind: "breaker"; readonly breaker: Breaker; readonly owner: Owner | null; readonly saved: boolean }
   );
@@ -82,6 +83,8 @@ export type Request = {
     }
   | { readonly kind: "cancel" }
   | { readonly kind: "pause" }
+  /** Of a run that has ended in that generation. */
+  | { readonly kind: "retry"; readonly generation: number }
   /** Of the pause before it. */
   | { readonly kind: "resume" }
   /** `answer`: how the handle said that the run ended. */

@@ -78,7 +78,11 @@ export function openFaultyStore(disk: Disk, caller: Process, dice: Dice, hostMs:
       ),
     listHeldRuns: (workerId) => read(() => store.listHeldRuns(workerId)),
     listInbox: (rowId, afterSeq) => read(() => store.listInbox(rowId, afterSeq)),
-    reopenRuns: (runs, nowMs) => send(line, "write", () => store.reopenRuns(runs, clock(nowMs))),
+    reopenRuns: (runs, nowMs) =>
+      write(
+        () => store.reopenRuns(runs, clock(nowMs)),
+        (reopened) => ({ kind: "reopen", runs, reopened }),
+      ),
     insertForked: (run, past, nowMs) => send(line, "write", () => store.insertForked(run, past, clock(nowMs))),
     listChildren: (rowId) => read(() => store.listChildren(rowId)),
     addRemark: (rowId, remark, nowMs) => send(line, "write", () => store.addRemark(rowId, remark, clock(nowMs))),

@@ -117,6 +117,7 @@ function readRecord(book: Book, record: StoreRecord): void {
     case "retire":
       return retire(book, record.workerId);
     case "memory":
+    case "reopen":
     case "look":
     case "breaker":
       return;

@@ -18,6 +18,8 @@ export type RunPlan = {
   readonly signals: readonly SignalPlan[];
   readonly decisions: readonly DecisionPlan[];
   readonly cancelMs: number | null;
+  /** How often an operator retries it when it has failed or was cancelled. */
+  readonly retries: number;
   /** An operator lets it stand still from then on, for so long. */
   readonly pause: { readonly atMs: number; readonly forMs: number } | null;
 };
@@ -82,6 +84,9 @@ const DEADLY = 0.1;
 
 /** Chance of runs that share a circuit breaker. */
 const GUARDED = 0.15;
+/** Chance of runs that are retried. */
+const RETRIED = 0.12;
+
 /** Chance of runs with transactions. */
 const BANKED = 0.15;
 
@@ -118,6 +123,7 @@ export function drawScenario(dice: Dice, shapes: readonly ShapeName[] = SHAPE_NA
       ...(calm ? [] : drawDeadlyRuns(dice.split("deadly"), stormMs)),
       ...drawGuardedRuns(dice.split("guarded"), stormMs),
       ...drawApprovalRuns(dice.split("approvals"), stormMs),
+      ...drawRetriedRuns(dice.split("retried"), stormMs, shapes),
       ...drawBankedRuns(dice.split("banked"), stormMs, shapes),
     ],
     accidents: calm
@@ -185,6 +191,16 @@ function drawDecision(dice: Dice, startMs: number): DecisionPlan {
   };
 }
 
+/** Now and then some whose end is not accepted, beside the others. */
+function drawRetriedRuns(dice: Dice, stormMs: number, shapes: readonly ShapeName[]): RunPlan[] {
+  if (shapes !== SHAPE_NAMES && !shapes.includes("again")) return [];
+  if (!dice.chance(RETRIED) && !shapes.includes("again")) return [];
+  return Array.from({ length: 1 + dice.integer(4) }, (_, index) => {
+    const run = drawRun(dice, index, stormMs, ["again"]);
+    return { ...run, id: `again-${index}`, retries: 1 + dice.integer(3) };
+  });
+}
+
 /** Beside the others, in worlds of all shapes. */
 function drawBankedRuns(dice: Dice, stormMs: number, shapes: readonly ShapeName[]): RunPlan[] {
   if (shapes !== SHAPE_NAMES || !dice.chance(BANKED)) return [];
@@ -206,6 +222,7 @@ function drawRun(dice: Dice, index: number, stormMs: number, shapes: readonly Sh
     starts: dice.chance(0.2) ? 2 + dice.integer(2) : 1,
     signals: drawSignals(dice, shape, input, startMs),
     decisions: [],
+    retries: 0,
     cancelMs: dice.chance(0.2) ? startMs + dice.integer(8_000) : null,
     pause: drawPause(dice.split(`pause ${index}`), startMs),
   };

@@ -10,6 +10,7 @@ import { workflow } from "../../engine/workflow.ts";
 import { APPROVAL, ORDER, PLAIN, ROTTEN, SHAKY, type ShapeInput, SOUND, step, TIMELY, UNDO } from "./behaviour.ts";
 import { undoKey } from "./case.ts";
 import { guarded } from "./shapes-of-breakers.ts";
+import { again } from "./shapes-of-retries.ts";
 import { approvals } from "./shapes-of-approval.ts";
 import { appointed, beside, contest, items, limited, LIMITED_MS } from "./shapes-of-scope.ts";
 import { banked } from "./shapes-of-tx.ts";
@@ -76,6 +77,7 @@ function bodiesOf(child: (name: string) => Workflow<ShapeInput, unknown>): Reado
     limited: (ctx, input, s) => limited(ctx, input, s, child),
     deadly,
     guarded,
+    again,
     approvals,
     banked: (ctx, input, s) => banked(ctx, input, s, child),
   };
@@ -108,9 +110,9 @@ export const SHAPE_NAMES = [
 
 /**
  * One of {@link SHAPE_NAMES}, or one of those that are drawn beside them: that which kills its workers is no ordinary
- * company, some ask people or share a breaker, and that of transactions holds up everybody.
+ * company, some ask people, share a breaker or are retried, and that of transactions holds up everybody.
  */
-export type ShapeName = (typeof SHAPE_NAMES)[number] | "deadly" | "approvals" | "guarded" | "banked";
+export type ShapeName = (typeof SHAPE_NAMES)[number] | "deadly" | "approvals" | "guarded" | "again" | "banked";
 
 /** One after another, each named by what the one before returned. */
 async function sequence(ctx: Ctx, input: ShapeInput, s: Scribe): Promise<string> {

@@ -212,6 +212,7 @@ function openRegistrar(kernel: Kernel, store: Store, isHeld: () => boolean): Reg
       records.push(record);
       kernel.note(recordText(record));
       if (record.kind === "flush") noteEnds(open, record);
+      if (record.kind === "reopen" && record.reopened) for (const { rowId } of record.runs) open.add(rowId);
       if (records.length % SNAPSHOT_EVERY === 0 && !isHeld()) void look();
     },
   };
