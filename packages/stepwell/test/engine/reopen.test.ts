@@ -341,8 +341,8 @@ it("bad input is refused by name, and nothing is changed", async () => {
   const waits = await engine.start(w, "waits", { id: "waits" });
   const fails = await engine.start(w, "fails", { id: "fails" });
   const completes = await engine.start(w, "completes", { id: "completes" });
-  await fails.outcome();
-  await completes.result();
+  await hasFailed(world, fails);
+  await world.until(async () => (await completes.status()).state === "completed");
   const before = await fails.history();
   await expect(waits.retry()).rejects.toMatchObject({ code: "RUN_NOT_ENDED" });
   await expect(completes.retry()).rejects.toMatchObject({ code: "RUN_NOT_FAILED" });
@@ -380,6 +380,7 @@ it("an approval that was open is asked anew", async () => {
   await run.retry(KIM);
   await open();
   void engine.approvals.approve(ref, { actor: "lee" });
+  await world.until(async () => (await keysOf(run)).some((key) => key.startsWith("@decision/sign/3")));
   void engine.approvals.approve(ref, { actor: "kim" });
   await world.until(async () => (await run.status()).state === "completed");
   expect((await run.status()).output).toEqual(["approved", "lee", "kim"]);

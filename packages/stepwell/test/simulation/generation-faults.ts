@@ -7,8 +7,8 @@ const RUN = "sim/again r-1";
 
 /** Its code begins once more, in the life that has the step's checkpoint. */
 function startAgain(draft: Draft, key: string): void {
-  const starts = draft.witness.filter((event) => event.run === RUN && event.kind === "start");
-  draft.witness.push({ ...starts.at(-1)!, key } as Draft["witness"][number]);
+  const last = draft.witness.findLast((event) => event.run === RUN && event.kind === "start")!;
+  draft.witness.push({ ...last, key });
 }
 
 /** At least one per invariant. */
