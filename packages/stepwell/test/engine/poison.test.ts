@@ -88,7 +88,7 @@ it("F18: its first checkpoint clears it and opens the room to others while it go
   set.stage.kills = false;
   const next = await world.open({ workflows: set.workflows });
   // Whoever is executed before it would keep it out for as long as he runs.
-  await world.until(() => set.stage.running.has("p"), "the suspect is executed");
+  await world.until(() => set.stage.log.filter((id) => id === "p").length === 3, "the suspect is executed");
   const run = await next.engine.start(set.slow, "s", { id: "s" });
   await world.until(() => set.stage.running.has("s") && set.stage.log.includes("p after"), "both are executed");
   expect((await statusOf(next, "t/deadly", "p")).crashes).toBe(0);
